@@ -1,0 +1,80 @@
+"""The seams: what the engine needs from the outside, owned by the engine's side.
+
+Implementations say how (``OpenAIHttpUpstream``, ``OnnxPredictor``, ``PrometheusMetrics``); tests use typed fakes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from specroute.core.outcome import Chunk, Completion, Decision, Verdict
+    from specroute.core.plan import Prediction
+    from specroute.core.request import RouteRequest
+
+
+class Upstream(Protocol):
+    """One callable endpoint serving a tier."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model it is asked for."""
+        ...
+
+    def stream(self, request: RouteRequest) -> AsyncGenerator[Chunk, None]:
+        """Calls the endpoint and yields what each read brings, until the answer is whole.
+
+        The generator ends normally only after a whole answer: the last chunks carried its finish reason. Closing or
+        cancelling it closes the transport at once, without awaiting anything.
+
+        Raises:
+            UpstreamError: the call failed; nothing else escapes but cancellation.
+        """
+        ...
+
+
+class Predictor(Protocol):
+    """Scores a request; never raises, never awaits."""
+
+    def predict(self, request: RouteRequest) -> Prediction:
+        """Returns the calibrated chance of each tier, or a prediction that says why there is none."""
+        ...
+
+
+class Validator(Protocol):
+    """Judges a whole answer. A user's own validator implements just this.
+
+    ``name`` is what the configuration and the verdicts call it. ``is_contract`` tells whether an answer that it rejects
+    may never be delivered (true), or only not win (false: a quality check; the answer may still be delivered as
+    degraded when nothing better comes).
+    """
+
+    name: str
+    is_contract: bool
+
+    def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
+        """Returns ACCEPT, REJECT or ABSTAIN with a snake_case reason; pure, bounded in time, does not raise."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Told of what happened; must not raise or block."""
+
+    def leg_started(self, tier: str) -> None:
+        """Counts a running attempt of a tier."""
+        ...
+
+    def leg_ended(self, tier: str) -> None:
+        """Ends what ``leg_started`` began."""
+        ...
+
+    def decided(self, decision: Decision, outcome: str) -> None:
+        """Records a finished request; ``outcome``: ok, degraded, cancelled or the error's reason in lower case."""
+        ...

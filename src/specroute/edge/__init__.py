@@ -1,0 +1,1 @@
+"""SERVE. Everything that knows gRPC: messages, errors, health, reflection, drain."""

@@ -1,0 +1,1 @@
+"""IMPROVE. Offline: training, evaluation and reports, through the same policy and engine."""

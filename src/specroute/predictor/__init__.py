@@ -1,0 +1,1 @@
+"""SCORE. Text to hashed features to ONNX to a calibrated probability."""

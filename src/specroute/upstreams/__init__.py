@@ -1,0 +1,1 @@
+"""CALL. Adapters of endpoints; vendor errors become ``UpstreamError`` here and nowhere else."""
