@@ -1,1 +1,30 @@
-"""The command line: one module per group of verbs; errors are one line that says what to do."""
+"""The command line: one module per group of verbs; errors are one line that says what to do.
+
+Exit codes: 0 done, 1 failure, 2 usage. Heavy imports wait until a verb needs them, so that ``--help`` is quick.
+"""
+
+import typer
+
+from specroute.cli.call import decide, route
+from specroute.cli.check_config import check_config
+from specroute.cli.serve import serve
+from specroute.cli.simulate import simulate
+from specroute.cli.train import train
+
+app = typer.Typer(
+    name="specroute",
+    help="Speculative parallel routing of LLM calls: the cheapest model that can reliably solve the task.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.command()(route)
+app.command()(decide)
+app.command("check-config")(check_config)
+app.command()(simulate)
+app.command()(train)
+
+
+def main() -> None:
+    """Runs the verb that the arguments name."""
+    app()

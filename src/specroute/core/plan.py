@@ -75,7 +75,6 @@ class Plan:
         explanation: one sentence for people.
         validators: names of validators that a rule adds to the configured ones.
         needs_review: whether a rule asks for human review.
-        estimated_cost_nano_usd: what the legs cost if each runs to its end.
     """
 
     kind: PlanKind

@@ -75,6 +75,10 @@ class Telemetry(Protocol):
         """Ends what ``leg_started`` began."""
         ...
 
+    def refused(self, outcome: str) -> None:
+        """Counts a request that ended before there was a plan; ``outcome``: the error's reason in lower case."""
+        ...
+
     def decided(self, decision: Decision, outcome: str) -> None:
         """Records a finished request; ``outcome``: ok, degraded, cancelled or the error's reason in lower case."""
         ...

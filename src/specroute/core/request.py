@@ -194,7 +194,7 @@ class RouteRequest:
     @cached_property
     def prompt_bytes(self) -> int:
         """The UTF-8 size of all message contents, in bytes."""
-        return sum(_utf8_length(message.content) for message in self.messages)
+        return sum(utf8_length(message.content) for message in self.messages)
 
     @property
     def input_tokens(self) -> int:
@@ -220,6 +220,7 @@ class RouteRequest:
         return not any(tool.server_side or tool.not_idempotent for tool in self.generation.tools)
 
 
-def _utf8_length(text: str) -> int:
+def utf8_length(text: str) -> int:
+    """Returns the size of ``text`` in UTF-8 bytes."""
     # str.isascii is O(1) in CPython, so plain English text is not encoded just to be counted.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from specroute.core.outcome import Usage
 
 TOKENS_PER_PRICE = 1_000_000
 
@@ -19,13 +15,15 @@ class Price:
     output_nano_usd_per_mtok: int
     cached_input_nano_usd_per_mtok: int
 
-    def cost_nano_usd(self, usage: Usage) -> int:
-        """Returns the cost of ``usage`` in nano-USD, rounded up: a bill is never understated."""
-        fresh = max(0, usage.input_tokens - usage.cached_input_tokens)
+    def cost_of_nano_usd(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> int:
+        """Returns the cost in nano-USD, rounded up: a bill is never understated.
+
+        ``cached_input_tokens`` are part of ``input_tokens`` and have their own price.
+        """
         total = (
-            fresh * self.input_nano_usd_per_mtok
-            + usage.cached_input_tokens * self.cached_input_nano_usd_per_mtok
-            + usage.output_tokens * self.output_nano_usd_per_mtok
+            max(0, input_tokens - cached_input_tokens) * self.input_nano_usd_per_mtok
+            + cached_input_tokens * self.cached_input_nano_usd_per_mtok
+            + output_tokens * self.output_nano_usd_per_mtok
         )
         return -(-total // TOKENS_PER_PRICE)
 

@@ -1,0 +1,233 @@
+"""The only wiring: from settings to a running service. Every object is made here, and this file is the map of them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import prometheus_client
+
+from specroute.config import policy_fingerprint
+from specroute.core.deadline import DeadlinePolicy
+from specroute.core.request import Quality, Risk
+from specroute.core.tier import Price, Tier
+from specroute.edge.requests import RequestLimits
+from specroute.edge.server import DrainTimes, RouterServer, TlsFiles
+from specroute.edge.servicer import RouterServicer
+from specroute.engine.executor import Executor
+from specroute.engine.referee import Prefer, RaceRules
+from specroute.engine.router import Router, Validation
+from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
+from specroute.guards.limits import InFlightLimit
+from specroute.policy.planner import Always, Planner, Thresholds
+from specroute.policy.rules import AllowOnly, Condition, RaceBetween, RouteTo, Rule, StartAt
+from specroute.predictor.predictor import OnnxPredictor
+from specroute.predictor.prior import PriorPredictor
+from specroute.telemetry.logs import LoggingTelemetry, log_bug
+from specroute.telemetry.metrics import PrometheusTelemetry
+from specroute.upstreams.openai_http import Endpoint, OpenAIHttpUpstream, Secret
+from specroute.upstreams.transport import AiohttpTransport
+from specroute.validators.judge import ConfiguredValidator, OnAbstain
+from specroute.validators.registry import BUILT_IN, load_validator
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from specroute.config import Settings
+    from specroute.config.schema.policy import RuleSettings, RuleValidatorSettings, WhenSettings
+    from specroute.config.schema.tiers import TierSettings, UpstreamSettings
+    from specroute.core.ports import Predictor, Telemetry
+
+MIN_LATENCY_BUDGET_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running service listens."""
+
+    serving: str
+    metrics: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningApp:
+    """A service that serves; ``drain`` stops it without losing a request."""
+
+    addresses: Addresses
+    server: RouterServer
+    drain_times: DrainTimes
+
+    async def drain(self) -> None:
+        """Refuses new work and finishes what runs."""
+        await self.server.drain(self.drain_times)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[RunningApp]:
+    """Runs the service for the length of the block; on leaving it, whatever still runs is cancelled.
+
+    Raises:
+        OSError: an address cannot be bound.
+        ValueError: a validator or the model cannot be used; one line that says what to mend.
+    """
+    registry = prometheus_client.CollectorRegistry()
+    telemetry = LoggingTelemetry(PrometheusTelemetry(registry))
+    async with AiohttpTransport() as transport:
+        admission = InFlightLimit(settings.limits.max_in_flight)
+        deadlines = _deadlines(settings)
+        servicer = RouterServicer(
+            build_router(settings, transport, telemetry),
+            admission,
+            limits=RequestLimits(
+                tiers=settings.tier_names,
+                max_prompt_bytes=settings.limits.max_prompt_bytes,
+                min_latency_budget_s=max(MIN_LATENCY_BUDGET_S, deadlines.reserve_s),
+            ),
+            deadlines=deadlines,
+            telemetry=telemetry,
+            report_bug=log_bug,
+        )
+        server = RouterServer(servicer, lambda: admission.in_flight, max_prompt_bytes=settings.limits.max_prompt_bytes)
+        metrics_server, _ = prometheus_client.start_http_server(
+            settings.metrics_listen.port, settings.metrics_listen.host, registry
+        )
+        try:
+            port = await server.start(settings.listen.host, settings.listen.port, _tls(settings))
+            addresses = Addresses(
+                _address(settings.listen.host, port),
+                _address(settings.metrics_listen.host, metrics_server.server_port),
+            )
+            drain = DrainTimes(settings.drain.delay_s, settings.drain.grace_s)
+            yield RunningApp(addresses, server, drain)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await server.stop()
+            metrics_server.shutdown()
+            metrics_server.server_close()
+
+
+def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, telemetry: Telemetry) -> Router:
+    """Returns the router that ``settings`` describe, calling its upstreams over ``transport``."""
+    served = {tier.name: _served_tier(tier, transport) for tier in settings.tiers}
+    planner = Planner(
+        tiers=tuple(tier.tier for tier in served.values()),
+        policy=_policy(settings),
+        rules=tuple(_rule(rule) for rule in settings.policy.rules),
+        max_legs=settings.speculation.max_legs,
+        version=policy_fingerprint(settings),
+    )
+    race = RaceRules(Prefer(settings.race.prefer), settings.race.cheapest_grace_s)
+    executor = Executor(served, race, max_attempts=settings.limits.max_attempts_per_request, telemetry=telemetry)
+    return Router(planner, build_predictor(settings), executor, validation=_validation(settings), telemetry=telemetry)
+
+
+def build_predictor(settings: Settings) -> Predictor:
+    """Returns the configured predictor: a loaded and checked model, a fixed prior, or none (every tier uncertain)."""
+    if settings.predictor is not None and settings.predictor.model is not None:
+        return OnnxPredictor.load(settings.predictor.model, settings.predictor.tiers or None)
+    return PriorPredictor(settings.prior_by_tier)
+
+
+def _served_tier(settings: TierSettings, transport: httpx.AsyncBaseTransport) -> ServedTier:
+    price = Price(
+        input_nano_usd_per_mtok=settings.price.input_nano_usd_per_mtok,
+        output_nano_usd_per_mtok=settings.price.output_nano_usd_per_mtok,
+        cached_input_nano_usd_per_mtok=settings.price.cached_input_nano_usd_per_mtok,
+    )
+    tier = Tier(settings.name, price, settings.expected.output_tokens)
+    return ServedTier(tier, tuple(_upstream(upstream, transport) for upstream in settings.upstreams))
+
+
+def _upstream(settings: UpstreamSettings, transport: httpx.AsyncBaseTransport) -> BoundedUpstream:
+    endpoint = Endpoint(
+        name=settings.name,
+        base_url=settings.base_url,
+        model=settings.model,
+        api_key=None if settings.api_key is None else Secret(settings.api_key.get_secret_value()),
+        connect_timeout_s=settings.timeouts.connect_s,
+        logprobs=settings.logprobs,
+    )
+    timeouts = settings.timeouts
+    return BoundedUpstream(
+        OpenAIHttpUpstream(endpoint, transport),
+        max_concurrency=settings.max_concurrency,
+        timeouts=Timeouts(timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),
+        max_retries=settings.retry.max_retries,
+        cancel_stops_billing=settings.cancel_stops_billing,
+    )
+
+
+def _policy(settings: Settings) -> Thresholds | Always:
+    policy = settings.policy
+    if policy.tier is not None:
+        return Always(policy.tier)
+    cuts = policy.thresholds
+    return Thresholds(cuts.direct_mini, cuts.direct_large, cuts.hedge_delay_s)
+
+
+def _rule(settings: RuleSettings) -> Rule:
+    if settings.route is not None:
+        action: RouteTo | StartAt | RaceBetween | AllowOnly = RouteTo(settings.route)
+    elif settings.start is not None:
+        action = StartAt(settings.start)
+    elif settings.race is not None:
+        action = RaceBetween((settings.race[0], settings.race[1]))
+    else:
+        action = AllowOnly(frozenset(settings.allow or ()))
+    return Rule(
+        settings.name,
+        _condition(settings.when),
+        action,
+        settings.review,
+        tuple(item.name for item in settings.validators),
+    )
+
+
+def _condition(settings: WhenSettings) -> Condition:
+    return Condition(
+        task_types=frozenset(settings.task_type),
+        risks=frozenset(Risk(risk) for risk in settings.risk),
+        user_tiers=frozenset(settings.user_tier),
+        outputs=frozenset(settings.output),
+        qualities=frozenset(Quality(quality) for quality in settings.quality),
+        min_input_tokens=settings.min_input_tokens,
+        max_input_tokens=settings.max_input_tokens,
+        has_tools=settings.has_tools,
+        min_turns=settings.min_turns,
+        labels={key: frozenset(values) for key, values in settings.labels.items()},
+    )
+
+
+def _validation(settings: Settings) -> Validation:
+    configured = {item.name: _validator(item, item.on_abstain) for item in settings.validation.validators}
+    by_name = {name: ConfiguredValidator(make()) for name, make in BUILT_IN.items()} | configured
+    for rule in settings.policy.rules:
+        for item in rule.validators:
+            if item.use is not None or item.on_abstain is not None:
+                by_name[item.name] = _validator(item, item.on_abstain or settings.validation.on_abstain)
+    return Validation(tuple(configured.values()), by_name)
+
+
+def _validator(settings: RuleValidatorSettings, on_abstain: str) -> ConfiguredValidator:
+    validator = BUILT_IN[settings.name]() if settings.use is None else load_validator(settings.use)
+    return ConfiguredValidator(validator, OnAbstain(on_abstain))
+
+
+def _deadlines(settings: Settings) -> DeadlinePolicy:
+    return DeadlinePolicy(settings.deadline.default_s, settings.deadline.max_s, settings.deadline.reserve_s)
+
+
+def _tls(settings: Settings) -> TlsFiles | None:
+    tls = settings.tls
+    if tls.cert_file is None or tls.key_file is None:
+        return None
+    client_ca = None if tls.client_ca_file is None else str(tls.client_ca_file)
+    return TlsFiles(str(tls.cert_file), str(tls.key_file), client_ca)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

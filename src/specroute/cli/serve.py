@@ -1,0 +1,72 @@
+"""``specroute serve``: the service."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from specroute.app import RunningApp
+    from specroute.config import Settings
+
+
+def serve(
+    config: Annotated[Path, typer.Option(metavar="FILE", help="The YAML configuration.", show_default=False)],
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then drain; a second signal stops at once.
+
+    Prints "serving on HOST:PORT metrics on HOST:PORT" once ready. Logs are JSON lines on stderr.
+
+    Example: specroute serve --config config.example.yaml
+    """
+    import anyio
+
+    from specroute.config import ConfigError, load_settings
+    from specroute.telemetry.logs import configure_logs
+
+    if log_level not in ("debug", "info", "warning", "error"):
+        raise typer.BadParameter("use debug, info, warning or error", param_hint="--log-level")
+    configure_logs(log_level)
+    try:
+        settings = load_settings(config)
+        anyio.run(_serve, settings)
+    except (ConfigError, OSError, ValueError) as error:
+        typer.echo(f"specroute serve: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _serve(settings: Settings) -> None:
+    import gc
+
+    import anyio
+
+    from specroute.app import running
+
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with running(settings) as app:
+            # What start-up made lives for ever: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            typer.echo(f"serving on {app.addresses.serving} metrics on {app.addresses.metrics}")
+            await anext(signals)
+            await _drain_or_second_signal(app, signals)
+
+
+async def _drain_or_second_signal(app: RunningApp, signals: AsyncIterator[signal.Signals]) -> None:
+    import anyio
+
+    async with anyio.create_task_group() as group:
+
+        async def stop_at_once() -> None:
+            await anext(signals)
+            group.cancel_scope.cancel()
+
+        group.start_soon(stop_at_once)
+        await app.drain()
+        group.cancel_scope.cancel()

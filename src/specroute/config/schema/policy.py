@@ -1,0 +1,245 @@
+"""How a request is sent: the predictor, the policy and its rules, the validators."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from specroute.config.durations import parse_duration_s
+from specroute.config.errors import shown
+from specroute.config.schema.files import ModelPath
+from specroute.config.schema.section import (
+    AnyOf,
+    FrozenMap,
+    Names,
+    Section,
+    Share,
+    Text,
+    given_keys,
+    refuse,
+)
+
+BUILT_IN_VALIDATORS = ("complete", "not_refusal", "output_contract")
+OnAbstain = Literal["accept", "reject"]
+TaskType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+ACTIONS = ("route", "start", "race", "allow")
+
+_USE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+def _prior(value: object) -> object:
+    if isinstance(value, dict):
+        if not value:
+            raise refuse("an empty mapping; write a number, or one per tier such as {mini: 0.7}")
+        return {name: _chance(p, at=(name,)) for name, p in value.items()}
+    return _chance(value, at=())
+
+
+def _chance(value: object, *, at: tuple[str, ...]) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise refuse(f"{shown(value)} is not a chance; write a number from 0 to 1", at=at)
+    return float(value)
+
+
+def _hedge_delay(value: object) -> float | None:
+    if value == "on_rejection":
+        return None
+    try:
+        return parse_duration_s(value)
+    except ValueError as error:
+        raise refuse(f"{error}, or on_rejection") from None
+
+
+class PredictorSettings(Section):
+    """What scores requests: a trained model, or a fixed chance.
+
+    Attributes:
+        model: an existing artifact; not loaded here.
+        tiers: the service's tiers that the model's tiers stand for, in the model's order; empty: the model's own names.
+        prior: the chance that a tier's answer is acceptable, in [0, 1], for every tier or by tier; ``None``: a model.
+    """
+
+    model: ModelPath | None = None
+    tiers: Names = ()
+    prior: Annotated[float | FrozenMap[float], BeforeValidator(_prior)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = given_keys(self, ("model", "prior"))
+        if not given:
+            raise refuse("neither a model nor a prior; write {model: PATH} or {prior: 0.7}")
+        if len(given) > 1:
+            raise refuse("a model and a prior at once; keep one", at=("prior",))
+        if self.tiers and self.model is None:
+            raise refuse("only a model has tiers to map; remove it", at=("tiers",))
+        return self
+
+
+class ThresholdSettings(Section):
+    """Where the score is clear enough for one tier; both bounds inclusive.
+
+    Attributes:
+        direct_mini: at or above it the cheaper tier answers alone.
+        direct_large: at or below it the cheaper tier is skipped.
+        hedge_delay_s: between them, when the next tier starts beside it: 0.0 a race; ``None`` on rejection only.
+    """
+
+    direct_mini: Share = 0.90
+    direct_large: Share = 0.30
+    hedge_delay_s: Annotated[float | None, BeforeValidator(_hedge_delay)] = Field(default=0.0, alias="hedge_delay")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.direct_large >= self.direct_mini:
+            message = f"{self.direct_large} is not below direct_mini, {self.direct_mini}; write a smaller number"
+            raise refuse(message, at=("direct_large",))
+        return self
+
+
+class WhenSettings(Section):
+    """Conditions of a rule: all that are given must hold; an empty tuple, mapping or ``None`` is not tested."""
+
+    task_type: AnyOf[TaskType] = ()
+    risk: AnyOf[Literal["low", "medium", "high"]] = ()
+    user_tier: AnyOf[Text] = ()
+    output: AnyOf[Literal["text", "json_object", "json_schema", "regex", "choices"]] = ()
+    quality: AnyOf[Literal["standard", "high"]] = ()
+    min_input_tokens: int | None = Field(default=None, ge=0)
+    max_input_tokens: int | None = Field(default=None, ge=0)
+    has_tools: bool | None = None
+    min_turns: int | None = Field(default=None, ge=1)
+    labels: FrozenMap[AnyOf[str]] = Field(default={}, validate_default=True)
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> Self:
+        low, high = self.min_input_tokens, self.max_input_tokens
+        if low is not None and high is not None and low > high:
+            raise refuse(f"{low} is above max_input_tokens, {high}; the rule can never match", at=("min_input_tokens",))
+        return self
+
+
+class RuleValidatorSettings(Section):
+    """One validator as a rule names it.
+
+    Attributes:
+        use: ``package.module:attribute`` of a user's own validator, not imported here; ``None``: a built-in one.
+        on_abstain: what an abstention counts as; ``None``: as it is configured under ``validation``.
+    """
+
+    name: Text = Field(examples=["complete"])
+    on_abstain: OnAbstain | None = None
+    use: Text | None = None
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        if self.use is not None and self.name in BUILT_IN_VALIDATORS:
+            raise refuse(f"{self.name!r} is built in; give your own validator another name", at=("name",))
+        if self.use is not None and _USE.fullmatch(self.use) is None:
+            raise refuse(f"{shown(self.use)} names no attribute; write package.module:attribute", at=("use",))
+        return self
+
+
+class ValidatorSettings(RuleValidatorSettings):
+    """One configured validator; ``on_abstain`` is resolved from the section."""
+
+    on_abstain: OnAbstain
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.use is None and self.name not in BUILT_IN_VALIDATORS:
+            known = ", ".join(BUILT_IN_VALIDATORS)
+            raise refuse(f"unknown validator {shown(self.name)}; use {known}, or your own with 'use: module:attribute'")
+        return self
+
+
+def named_items(value: object) -> object:
+    """Returns a list of names and mappings as mappings; anything else as it is."""
+    if not isinstance(value, tuple):
+        return value
+    return tuple({"name": item} if isinstance(item, str) else item for item in value)
+
+
+class RuleSettings(Section):
+    """One rule: exactly one of ``route``, ``start``, ``race`` and ``allow`` says which tiers may answer.
+
+    Attributes:
+        when: without conditions it matches every request.
+        route: this tier and no other.
+        start: a cascade from this tier upward.
+        race: these two at once.
+        allow: the policy decides among these.
+        review: whether a person shall look at the answer.
+        validators: validators added to the configured ones.
+    """
+
+    name: Text = Field(examples=["high-risk"])
+    when: WhenSettings = WhenSettings()
+    route: Text | None = None
+    start: Text | None = None
+    race: Names | None = None
+    allow: Names | None = None
+    review: bool = False
+    validators: tuple[RuleValidatorSettings, ...] = ()
+
+    @field_validator("validators", mode="before")
+    @classmethod
+    def _as_mappings(cls, value: object) -> object:
+        return named_items(value)
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """The tiers that its action names."""
+        single = tuple(tier for tier in (self.route, self.start) if tier is not None)
+        return (*single, *(self.race or ()), *(self.allow or ()))
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        given = given_keys(self, ACTIONS)
+        if not given:
+            raise refuse("says not what to do; add one of route, start, race, allow")
+        if len(given) > 1:
+            raise refuse(f"conflicts with {given[0]}; a rule has one of route, start, race, allow", at=(given[1],))
+        if self.race is not None and len(self.race) != 2:
+            raise refuse(f"{len(self.race)} tiers; a race is between two, write [mini, large]", at=("race",))
+        return self
+
+
+class PolicySettings(Section):
+    """Who decides.
+
+    Attributes:
+        thresholds: read with kind ``thresholds`` only.
+        tier: the tier of kind ``always``, ``None`` otherwise.
+        rules: run before scoring; the first match wins.
+    """
+
+    kind: Literal["thresholds", "always"] = "thresholds"
+    thresholds: ThresholdSettings = ThresholdSettings()
+    tier: Text | None = None
+    rules: tuple[RuleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _kind_has_its_keys(self) -> Self:
+        if self.kind == "always" and self.tier is None:
+            raise refuse("missing; kind 'always' needs a tier, such as tier: mini", at=("tier",))
+        if self.kind == "always" and "thresholds" in self.model_fields_set:
+            raise refuse("belongs to kind 'thresholds'; remove it, or write kind: thresholds", at=("thresholds",))
+        if self.kind == "thresholds" and self.tier is not None:
+            raise refuse("belongs to kind 'always'; remove it, or write kind: always", at=("tier",))
+        return self
+
+
+class ValidationSettings(Section):
+    """What judges answers, in this order. A validator in the file is its name, or a mapping with more keys."""
+
+    on_abstain: OnAbstain = "accept"
+    validators: tuple[ValidatorSettings, ...] = Field(default=BUILT_IN_VALIDATORS, validate_default=True)
+
+    @field_validator("validators", mode="before")
+    @classmethod
+    def _as_mappings(cls, value: object, info: ValidationInfo) -> object:
+        items = named_items(value)
+        if not isinstance(items, tuple):
+            return items
+        fill = {"on_abstain": info.data.get("on_abstain", "accept")}
+        return tuple({**fill, **item} if isinstance(item, dict) else item for item in items)

@@ -1,0 +1,104 @@
+"""A client of a running server, for the command line: blocking, with typed errors read back from the status details."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import grpc
+from google.protobuf import json_format
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status import rpc_status
+
+from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+R = TypeVar("R", router_pb2.RouteResponse, router_pb2.DecideResponse)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed(Exception):
+    """A call that ended with a status.
+
+    Attributes:
+        code: name of the gRPC status code.
+        reason: ``ErrorInfo.reason``, or "" where the server gave none.
+        decision: what had been done; ``None``: nothing was decided.
+    """
+
+    code: str
+    reason: str
+    message: str
+    decision: decision_pb2.Decision | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.reason}: {self.message}" if self.reason else f"{self.code}: {self.message}"
+
+
+def read_request(path: Path) -> router_pb2.RouteRequest:
+    """Returns the request in ``path``, the proto's JSON form.
+
+    Raises:
+        ValueError: one line that says what is wrong with the file.
+    """
+    try:
+        return json_format.Parse(path.read_text("utf-8"), router_pb2.RouteRequest())
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}; give the path of a JSON file") from error
+    except (json_format.ParseError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        what = " ".join(str(error).split())
+        raise ValueError(f"{path}: is no RouteRequest in the proto's JSON form: {what}") from error
+
+
+def route(server: str, request: router_pb2.RouteRequest, timeout_s: float) -> router_pb2.RouteResponse:
+    """Calls ``Route``.
+
+    Raises:
+        CallFailed: it ended with a status.
+    """
+    return _call(server, lambda stub: stub.Route(request, timeout=timeout_s))
+
+
+def decide(server: str, request: router_pb2.RouteRequest, timeout_s: float) -> router_pb2.DecideResponse:
+    """Calls ``Decide``.
+
+    Raises:
+        CallFailed: it ended with a status.
+    """
+    return _call(server, lambda stub: stub.Decide(router_pb2.DecideRequest(request=request), timeout=timeout_s))
+
+
+def to_json(message: Message) -> str:
+    """Returns the proto's JSON form."""
+    return json_format.MessageToJson(message, preserving_proto_field_name=True)
+
+
+def _call(server: str, call: Callable[[router_pb2_grpc.RouterServiceStub], R]) -> R:
+    with grpc.insecure_channel(server, options=[("grpc.max_receive_message_length", -1)]) as channel:
+        try:
+            return call(router_pb2_grpc.RouterServiceStub(channel))
+        except grpc.RpcError as error:
+            raise _failure(server, cast("grpc.Call", error)) from None
+
+
+def _failure(server: str, error: grpc.Call) -> CallFailed:
+    status = rpc_status.from_call(error)
+    message = " ".join((error.details() or "").split())
+    if status is None:
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            message = f"no server answers at {server}; start one with `specroute serve` or give --server HOST:PORT"
+        return CallFailed(error.code().name, "", message)
+    info, bad_request, decision = ErrorInfo(), BadRequest(), decision_pb2.Decision()
+    found = None
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
+        if detail.Unpack(decision):
+            found = decision
+    return CallFailed(error.code().name, info.reason, message, found)

@@ -1,0 +1,157 @@
+"""Runs one leg: call an upstream of the tier, fail over to the next, judge the answer; ends in a value, never raises.
+
+One cancel scope bounds each call, and its deadline moves as the call goes on: first token, then idle, never past the
+total timeout, the request's deadline or the latency budget. A call therefore costs one timer, not three.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from specroute.core.errors import UpstreamError
+from specroute.core.outcome import AttemptEnd
+from specroute.validators.judge import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from specroute.core.outcome import Completion, Judgement
+    from specroute.core.plan import Leg
+    from specroute.core.ports import Telemetry
+    from specroute.core.request import RouteRequest
+    from specroute.engine.ledger import Ledger, OpenAttempt
+    from specroute.engine.tiers import BoundedUpstream, ServedTier
+    from specroute.validators.judge import ConfiguredValidator
+
+RETRYABLE_REASON = "reset"
+"""A connection that died before any byte of a response: the same call may be sent again (RFC 9110 section 9.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnd:
+    """How a leg ended: a judged answer with the attempt that brought it, or nothing."""
+
+    completion: Completion | None = None
+    judgement: Judgement | None = None
+    attempt: OpenAttempt | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether its answer may win."""
+        return self.judgement is not None and self.judgement.accepted
+
+    @property
+    def is_quality_reject(self) -> bool:
+        """Whether its answer keeps its contract and only quality checks rejected it."""
+        return self.judgement is not None and not self.judgement.accepted and self.judgement.only_quality
+
+
+NO_ANSWER = LegEnd()
+
+
+class LegRunner:
+    """Runs the legs of one request."""
+
+    def __init__(
+        self,
+        request: RouteRequest,
+        ledger: Ledger,
+        validators: Sequence[ConfiguredValidator],
+        *,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+    ) -> None:
+        self._request = request
+        self._ledger = ledger
+        self._validators = validators
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def run(self, index: int, leg: Leg, served: ServedTier, until_s: float) -> LegEnd:
+        """Calls the tier's upstreams in turn until one gives a whole answer, and returns that answer judged.
+
+        ``until_s`` is the instant at which every call of this leg has to be over.
+        """
+        for upstream in served.upstreams:
+            for _ in range(1 + upstream.max_retries):
+                if not self._ledger.may_open() or self._clock() >= until_s:
+                    return NO_ANSWER
+                attempt = self._ledger.open(served.tier, upstream, (index, leg))
+                error = await self._call(attempt, upstream, served.tier.name, until_s)
+                if attempt.closed is None:
+                    return self._judge(attempt)
+                if error is None or error.reason != RETRYABLE_REASON or not error.before_first_byte:
+                    break
+        return NO_ANSWER
+
+    async def _call(
+        self, attempt: OpenAttempt, upstream: BoundedUpstream, tier: str, until_s: float
+    ) -> UpstreamError | None:
+        """Makes one call. On a whole answer the attempt is left open for its verdict; else it is closed."""
+        attempt.launched_at_s = self._clock()
+        scope = anyio.CancelScope(deadline=until_s)
+        self._telemetry.leg_started(tier)
+        try:
+            with scope:
+                async with upstream.permits:
+                    await self._stream(attempt, upstream, scope, until_s)
+        except UpstreamError as error:
+            attempt.close(AttemptEnd.FAILED, error.reason, self._clock())
+            return error
+        except anyio.get_cancelled_exc_class():
+            attempt.close(
+                AttemptEnd.CANCELLED, self._ledger.cancel_reason, self._clock(), (), self._ledger.cancelled_at_s
+            )
+            raise
+        except Exception:  # noqa: BLE001 - an adapter's bug must not end the race: the leg failed, the others go on
+            attempt.close(AttemptEnd.FAILED, "internal", self._clock())
+            return None
+        finally:
+            self._telemetry.leg_ended(tier)
+        if scope.cancelled_caught:
+            self._close_timed_out(attempt, upstream, until_s)
+        return None
+
+    async def _stream(
+        self, attempt: OpenAttempt, upstream: BoundedUpstream, scope: anyio.CancelScope, until_s: float
+    ) -> None:
+        timeouts = upstream.timeouts
+        sent_at_s = self._clock()
+        total_at_s = min(until_s, sent_at_s + timeouts.total_s)
+        attempt.was_sent = True
+        scope.deadline = min(total_at_s, sent_at_s + timeouts.first_token_s)
+        async with aclosing(upstream.upstream.stream(self._request)) as chunks:
+            async for chunk in chunks:
+                attempt.transcript.add(chunk)
+                if chunk.has_content:
+                    now_s = self._clock()
+                    scope.deadline = min(total_at_s, now_s + timeouts.idle_s)
+                    if attempt.first_token_at_s is None:
+                        attempt.first_token_at_s = now_s
+
+    def _judge(self, attempt: OpenAttempt) -> LegEnd:
+        began_s = self._clock()
+        completion = attempt.transcript.completion()
+        judgement = judge(self._validators, self._request, completion)
+        now_s = self._clock()
+        self._ledger.judge_s += now_s - began_s
+        rejected = judgement.rejected_by
+        end = AttemptEnd.WON if rejected is None else AttemptEnd.REJECTED
+        attempt.close(end, "" if rejected is None else rejected.reason, now_s, judgement.verdicts)
+        return LegEnd(completion, judgement, attempt)
+
+    def _close_timed_out(self, attempt: OpenAttempt, upstream: BoundedUpstream, until_s: float) -> None:
+        now_s = self._clock()
+        if now_s >= until_s:
+            reason = "deadline"
+        elif now_s - attempt.launched_at_s >= upstream.timeouts.total_s:
+            reason = "total_timeout"
+        elif attempt.first_token_at_s is None:
+            reason = "first_token_timeout"
+        else:
+            reason = "idle_timeout"
+        attempt.close(AttemptEnd.TIMED_OUT, reason, now_s)

@@ -1,0 +1,180 @@
+"""Interprets a plan: direct, cascade, hedge and race are one loop around the referee's steps.
+
+A plan whose legs run one after the other is a plain loop of awaits: a task group costs about 100 us, an await nothing.
+Legs that may run beside each other are children of one task group, and the winner is stored before the group is left,
+because leaving it is itself a point where a cancellation can strike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from specroute.core.outcome import Attempt, AttemptEnd, Delivery
+from specroute.engine.attempt import LegRunner
+from specroute.engine.ledger import Ledger
+from specroute.engine.referee import Deliver, Fail, Failure, Launch, RaceRules, Referee, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from specroute.core.deadline import Deadline
+    from specroute.core.plan import Leg, Plan
+    from specroute.core.ports import Telemetry
+    from specroute.core.request import RouteRequest
+    from specroute.engine.attempt import LegEnd
+    from specroute.engine.tiers import ServedTier
+    from specroute.validators.judge import ConfiguredValidator
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a plan ended: exactly one of ``delivery`` and ``failure`` is set."""
+
+    attempts: tuple[Attempt, ...]
+    delivery: Delivery | None = None
+    failure: Failure | None = None
+
+
+class Executor:
+    """Runs plans over the served tiers."""
+
+    def __init__(
+        self,
+        tiers: Mapping[str, ServedTier],
+        rules: RaceRules,
+        *,
+        max_attempts: int,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        self._tiers = tiers
+        self._rules = rules
+        self._max_attempts = max_attempts
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def open_ledger(self, request: RouteRequest, deadline: Deadline) -> Ledger:
+        """Returns the empty ledger of one request; it outlives a cancellation of ``execute``."""
+        return Ledger(request, deadline.received_at_s, self._max_attempts)
+
+    async def execute(
+        self,
+        request: RouteRequest,
+        plan: Plan,
+        deadline: Deadline,
+        *,
+        ledger: Ledger,
+        validators: Sequence[ConfiguredValidator],
+    ) -> Outcome:
+        """Runs ``plan`` and returns its outcome; a failure of an upstream is part of it, never an exception.
+
+        When the caller goes away the cancellation passes through, after every call was closed and booked in
+        ``ledger``.
+        """
+        legs = plan.legs if plan.escalation is None else (*plan.legs, plan.escalation)
+        referee = Referee(
+            legs,
+            deadline,
+            request.constraints.on_budget,
+            self._rules,
+            started_at_s=self._clock(),
+            may_launch=lambda leg: ledger.may_open() and ledger.affords(self._tiers[legs[leg].tier].tier),
+        )
+        runner = LegRunner(request, ledger, validators, telemetry=self._telemetry, clock=self._clock)
+        run = _Run(legs, self._tiers, referee, runner, ledger, self._clock)
+        step = await (run.in_turn() if referee.is_sequential else run.together(deadline.stop_at_s))
+        return run.outcome(step, plan)
+
+
+class _Run:
+    """One plan being run."""
+
+    def __init__(
+        self,
+        legs: Sequence[Leg],
+        tiers: Mapping[str, ServedTier],
+        referee: Referee,
+        runner: LegRunner,
+        ledger: Ledger,
+        clock: Callable[[], float],
+    ) -> None:
+        self._legs = legs
+        self._tiers = tiers
+        self._referee = referee
+        self._runner = runner
+        self._ledger = ledger
+        self._clock = clock
+        self._ends: dict[int, LegEnd] = {}
+        self._changed = anyio.Event()
+
+    async def in_turn(self) -> Deliver | Fail:
+        """Runs legs one after the other, in this task."""
+        while True:
+            step = self._referee.next_step(self._clock())
+            if isinstance(step, Deliver | Fail):
+                return step
+            assert isinstance(step, Launch), "a leg that runs alone is never waited for"
+            await self._run_leg(step.leg, self._referee.patience_s())
+
+    async def together(self, stop_at_s: float) -> Deliver | Fail:
+        """Runs legs as children of one task group and cancels what still runs once the step is final."""
+        final: Deliver | Fail | None = None
+        async with anyio.create_task_group() as group:
+            while final is None:
+                match self._referee.next_step(self._clock()):
+                    case Launch(leg):
+                        group.start_soon(self._run_leg, leg, stop_at_s)
+                    case Wait(until_s):
+                        self._changed = anyio.Event()
+                        with anyio.CancelScope(deadline=until_s):
+                            await self._changed.wait()
+                    case step:
+                        final = step
+            self._ledger.cancelled_at_s = self._clock()
+            self._ledger.cancel_reason = "lost_race" if isinstance(final, Deliver) else final.why.value
+            group.cancel_scope.cancel()
+        assert final is not None, "the group is left normally only with a final step"
+        return final
+
+    def outcome(self, step: Deliver | Fail, plan: Plan) -> Outcome:
+        """Returns the outcome that ``step`` stands for, with every leg of the plan accounted for."""
+        winner = self._ends[step.leg].attempt if isinstance(step, Deliver) else None
+        won = None if winner is None else winner.closed
+        attempts = [_settled(attempt, attempt is won) for attempt in self._ledger.attempts()]
+        launched = {attempt.leg for attempt in attempts}
+        attempts.extend(
+            Attempt(leg.tier, "", "", index, leg.speculative, AttemptEnd.NOT_LAUNCHED)
+            for index, leg in enumerate(plan.legs)
+            if index not in launched
+        )
+        if isinstance(step, Fail):
+            return Outcome(tuple(attempts), failure=step.why)
+        return Outcome(tuple(attempts), delivery=self._delivery(step))
+
+    def _delivery(self, step: Deliver) -> Delivery:
+        end = self._ends[step.leg]
+        assert end.completion is not None
+        assert end.judgement is not None
+        assert end.attempt is not None
+        assert end.attempt.closed is not None
+        attempt = end.attempt.closed
+        return Delivery(end.completion, end.judgement.text, attempt.tier, attempt.upstream, step.degraded)
+
+    async def _run_leg(self, leg: int, until_s: float) -> None:
+        plan_leg = self._legs[leg]
+        end = await self._runner.run(leg, plan_leg, self._tiers[plan_leg.tier], until_s)
+        self._ends[leg] = end
+        self._referee.ended(leg, end)
+        self._changed.set()
+
+
+def _settled(attempt: Attempt, is_winner: bool) -> Attempt:
+    """Returns the attempt with its final end: what was delivered won; another accepted answer was outranked."""
+    if is_winner:
+        return replace(attempt, end=AttemptEnd.WON)
+    if attempt.end is AttemptEnd.WON:
+        return replace(attempt, end=AttemptEnd.CANCELLED, reason="outranked")
+    return attempt

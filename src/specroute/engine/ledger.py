@@ -1,0 +1,175 @@
+"""The loser ledger: every call of a request is opened here and closed here exactly once, with its cost.
+
+Each cost has a basis. METERED: the upstream reported the usage. COUNTED: the streamed text was counted, because a
+cancelled stream never reports usage. BOUNDED: cancelling does not stop the bill, so it lies between what was streamed
+and a whole answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specroute.core.outcome import NO_COST, Attempt, AttemptCost, AttemptEnd, CostBasis, MoneySummary, Usage
+from specroute.engine.transcript import Transcript
+from specroute.policy.rules import estimate_cost_nano_usd, expected_output_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from specroute.core.outcome import Verdict
+    from specroute.core.plan import Leg
+    from specroute.core.request import RouteRequest
+    from specroute.core.tier import Tier
+    from specroute.engine.tiers import BoundedUpstream
+
+
+class OpenAttempt:
+    """One call that was begun; ``close`` ends it, once."""
+
+    __slots__ = (
+        "_leg",
+        "_leg_index",
+        "_request",
+        "_started_at_s",
+        "_tier",
+        "_upstream",
+        "closed",
+        "first_token_at_s",
+        "launched_at_s",
+        "transcript",
+        "was_sent",
+    )  # fmt: skip
+
+    def __init__(
+        self, request: RouteRequest, tier: Tier, upstream: BoundedUpstream, *, leg: tuple[int, Leg], started_at_s: float
+    ) -> None:
+        self._request = request
+        self._tier = tier
+        self._upstream = upstream
+        self._leg_index, self._leg = leg
+        self._started_at_s = started_at_s
+        self.launched_at_s = started_at_s
+        self.first_token_at_s: float | None = None
+        self.was_sent = False
+        self.transcript = Transcript(upstream.upstream.model)
+        self.closed: Attempt | None = None
+
+    def close(
+        self,
+        end: AttemptEnd,
+        reason: str,
+        now_s: float,
+        verdicts: tuple[Verdict, ...] = (),
+        cancelled_at_s: float | None = None,
+    ) -> None:
+        """Ends the attempt; ``cancelled_at_s`` is the instant of the verdict that cancelled it.
+
+        Raises:
+            AssertionError: it was closed before: a bug.
+        """
+        assert self.closed is None, f"attempt closed twice: {self.closed.end} then {end}"
+        usage, cost = self._usage_and_cost(end)
+        first = self.first_token_at_s
+        self.closed = Attempt(
+            tier=self._tier.name,
+            upstream=self._upstream.upstream.name,
+            model=self.transcript.model,
+            leg=self._leg_index,
+            speculative=self._leg.speculative,
+            end=end,
+            reason=reason,
+            launched_after_s=self.launched_at_s - self._started_at_s,
+            time_to_first_token_s=None if first is None else first - self.launched_at_s,
+            ended_after_s=now_s - self._started_at_s,
+            verdicts=verdicts,
+            usage=usage,
+            cost=cost,
+            cancel_latency_s=None if cancelled_at_s is None else max(0.0, now_s - cancelled_at_s),
+        )
+
+    @property
+    def committed_nano_usd(self) -> int:
+        """What it has cost, or while it runs what it is expected to cost."""
+        if self.closed is not None:
+            return self.closed.cost.best_nano_usd
+        return estimate_cost_nano_usd(self._tier, self._request)
+
+    def _usage_and_cost(self, end: AttemptEnd) -> tuple[Usage | None, AttemptCost]:
+        usage = self.transcript.usage
+        price = self._tier.price
+        if usage is not None:
+            best = price.cost_of_nano_usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
+            return usage, AttemptCost(CostBasis.METERED, best, best, best)
+        # A call that never left, or that the provider refused before any token, is not billed.
+        if not self.was_sent or (end is AttemptEnd.FAILED and self.first_token_at_s is None):
+            return None, NO_COST
+        counted = Usage(self._request.input_tokens, 0, self.transcript.output_tokens)
+        low = price.cost_of_nano_usd(counted.input_tokens, counted.output_tokens)
+        stopped = end in (AttemptEnd.CANCELLED, AttemptEnd.TIMED_OUT)
+        if not stopped or self._upstream.cancel_stops_billing:
+            return counted, AttemptCost(CostBasis.COUNTED, low, low, low)
+        expected = max(counted.output_tokens, expected_output_tokens(self._tier, self._request))
+        most = max(expected, self._request.generation.max_output_tokens or 0)
+        best = price.cost_of_nano_usd(counted.input_tokens, expected)
+        high = price.cost_of_nano_usd(counted.input_tokens, most)
+        return counted, AttemptCost(CostBasis.BOUNDED, best, low, high)
+
+
+class Ledger:
+    """All attempts of one request, in launch order, and why the running ones are being cancelled."""
+
+    def __init__(self, request: RouteRequest, started_at_s: float, max_attempts: int) -> None:
+        self._request = request
+        self._started_at_s = started_at_s
+        self._max_attempts = max_attempts
+        self._attempts: list[OpenAttempt] = []
+        self.cancelled_at_s: float | None = None
+        self.cancel_reason = "client_gone"
+        self.judge_s = 0.0
+
+    def may_open(self) -> bool:
+        """Returns whether the request may make another call."""
+        return len(self._attempts) < self._max_attempts
+
+    def affords(self, tier: Tier) -> bool:
+        """Returns whether another call to ``tier`` keeps the sum of all calls within the caller's bound."""
+        limit = self._request.constraints.max_cost_nano_usd
+        if limit is None:
+            return True
+        committed = sum(attempt.committed_nano_usd for attempt in self._attempts)
+        return committed + estimate_cost_nano_usd(tier, self._request) <= limit
+
+    def open(self, tier: Tier, upstream: BoundedUpstream, leg: tuple[int, Leg]) -> OpenAttempt:
+        """Begins the record of a call; its place among the attempts is fixed now."""
+        attempt = OpenAttempt(self._request, tier, upstream, leg=leg, started_at_s=self._started_at_s)
+        self._attempts.append(attempt)
+        return attempt
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Returns the closed attempts in launch order.
+
+        Raises:
+            AssertionError: one is still open: a bug.
+        """
+        closed = [attempt.closed for attempt in self._attempts]
+        assert all(attempt is not None for attempt in closed), "an attempt was never closed"
+        return tuple(attempt for attempt in closed if attempt is not None)
+
+
+def summarize_money(attempts: Sequence[Attempt], request: RouteRequest, strongest: Tier) -> MoneySummary:
+    """Returns what the request cost, and what sending it to ``strongest`` would have cost.
+
+    Where the strongest tier gave a whole answer, that answer's cost is what always-large costs; elsewhere it is
+    estimated from the delivered answer's tokens at the strongest tier's price, or from its expected answer length.
+    """
+    won = next((attempt for attempt in attempts if attempt.end is AttemptEnd.WON), None)
+    delivered = 0 if won is None else won.cost.best_nano_usd
+    spent = sum(attempt.cost.best_nano_usd for attempt in attempts)
+    whole = [attempt for attempt in attempts if attempt.tier == strongest.name and attempt.verdicts and attempt.usage]
+    if whole:
+        large = whole[-1].cost.best_nano_usd
+    elif won is not None and won.usage is not None:
+        large = strongest.price.cost_of_nano_usd(won.usage.input_tokens, won.usage.output_tokens)
+    else:
+        large = estimate_cost_nano_usd(strongest, request)
+    return MoneySummary(delivered, spent - delivered, large)

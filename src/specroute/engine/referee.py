@@ -1,0 +1,201 @@
+"""Decides what happens next in the running of a plan; does nothing itself.
+
+Theory of operation. The referee knows which legs were launched, how they ended and when; asked at an instant, it
+answers with one step: launch a leg, wait until an instant, deliver a leg's answer, or fail. It is asked again after
+every end of a leg and every timer, so each rule of the race stands here once, as a function of state and time:
+
+1. The winner is the first accepted answer; several in one instant: the cheapest. With ``prefer: cheapest`` an accepted
+   answer is held while a cheaper leg runs, until the grace, the latency budget or the deadline ends.
+2. A leg starts at its time, or at once when all launched legs ended without an accepted answer.
+3. Without an accepted answer at the latency budget, or when every leg has been judged: the answer of the strongest
+   tier that only a quality check rejected, as degraded, or failure where the caller asked for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from specroute.core.request import OnBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from specroute.core.deadline import Deadline
+    from specroute.core.plan import Leg
+    from specroute.engine.attempt import LegEnd
+
+MIN_USEFUL_S = 0.005
+"""No call starts with less time than this left: a loopback round trip with a first token takes a few milliseconds."""
+
+
+class Prefer(Enum):
+    """Which of two accepted answers wins."""
+
+    FIRST_VALID = "first_valid"
+    CHEAPEST = "cheapest"
+
+
+@dataclass(frozen=True, slots=True)
+class RaceRules:
+    """How a race is decided; ``cheapest_grace_s`` >= 0 is how long an accepted answer is held for a cheaper leg."""
+
+    prefer: Prefer = Prefer.FIRST_VALID
+    cheapest_grace_s: float = 0.0
+
+
+class Failure(Enum):
+    """Why a plan ended without an answer."""
+
+    EXHAUSTED = "exhausted"
+    LATENCY_BUDGET = "latency_budget"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start this leg now."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before a leg ends or ``until_s`` comes."""
+
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """This leg's answer goes to the caller."""
+
+    leg: int
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """There is no answer."""
+
+    why: Failure
+
+
+Step = Launch | Wait | Deliver | Fail
+
+
+class Referee:
+    """The state of one plan being run.
+
+    Args:
+        legs: the plan's legs and its escalation, in launch order; cheaper tiers first.
+        may_launch: whether money and the number of calls allow this leg; asked once, when its turn comes.
+    """
+
+    def __init__(
+        self,
+        legs: Sequence[Leg],
+        deadline: Deadline,
+        on_budget: OnBudget,
+        rules: RaceRules,
+        *,
+        started_at_s: float,
+        may_launch: Callable[[int], bool],
+    ) -> None:
+        self._legs = legs
+        self._deadline = deadline
+        self._on_budget = on_budget
+        self._rules = rules
+        self._started_at_s = started_at_s
+        self._may_launch = may_launch
+        self._next = 0
+        self._running: set[int] = set()
+        self._ends: dict[int, LegEnd] = {}
+        self._held_since_s: float | None = None
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether no leg may run beside another, so that the plan needs no tasks of its own."""
+        return all(leg.launch_after_s is None for leg in self._legs[1:])
+
+    def ended(self, leg: int, end: LegEnd) -> None:
+        """Takes note of how ``leg`` ended."""
+        self._running.discard(leg)
+        self._ends[leg] = end
+
+    def patience_s(self) -> float:
+        """Returns the instant until which a leg that runs alone may go on."""
+        budget_s = self._deadline.budget_at_s
+        if budget_s is None:
+            return self._deadline.stop_at_s
+        ends_at_budget = self._on_budget is OnBudget.FAIL or self._best_rejected() is not None
+        return budget_s if ends_at_budget else self._deadline.stop_at_s
+
+    def next_step(self, now_s: float) -> Step:
+        """Returns what to do at ``now_s``; a ``Launch`` counts as done when it is returned."""
+        accepted = [leg for leg, end in self._ends.items() if end.accepted]
+        if accepted:
+            return self._with_answer(min(accepted), now_s)
+        over = self._time_over(now_s)
+        if over is not None:
+            return over
+        launch = self._due(now_s)
+        if launch is not None:
+            return launch
+        if not self._running:
+            return self._give_up(Failure.EXHAUSTED)
+        return Wait(self._wake_at_s(now_s))
+
+    def _with_answer(self, best: int, now_s: float) -> Step:
+        if self._rules.prefer is Prefer.FIRST_VALID or not any(leg < best for leg in self._running):
+            return Deliver(best)
+        if self._held_since_s is None:
+            self._held_since_s = now_s
+        hold_until_s = min(self._held_since_s + self._rules.cheapest_grace_s, self._deadline.stop_at_s)
+        if self._deadline.budget_at_s is not None:
+            hold_until_s = min(hold_until_s, self._deadline.budget_at_s)
+        return Wait(hold_until_s) if now_s < hold_until_s else Deliver(best)
+
+    def _time_over(self, now_s: float) -> Step | None:
+        if now_s >= self._deadline.stop_at_s:
+            return self._give_up(Failure.DEADLINE)
+        budget_s = self._deadline.budget_at_s
+        if budget_s is None or now_s < budget_s:
+            return None
+        if self._on_budget is OnBudget.FAIL:
+            return Fail(Failure.LATENCY_BUDGET)
+        rejected = self._best_rejected()
+        return None if rejected is None else Deliver(rejected, degraded=True)
+
+    def _due(self, now_s: float) -> Launch | None:
+        while self._next < len(self._legs):
+            delay_s = self._legs[self._next].launch_after_s
+            on_time = delay_s is not None and self._started_at_s + delay_s <= now_s
+            if self._running and not on_time:
+                return None
+            leg, self._next = self._next, self._next + 1
+            if self._deadline.stop_at_s - now_s >= MIN_USEFUL_S and self._may_launch(leg):
+                self._running.add(leg)
+                return Launch(leg)
+        return None
+
+    def _wake_at_s(self, now_s: float) -> float:
+        wake_s = self._deadline.stop_at_s
+        if self._next < len(self._legs):
+            delay_s = self._legs[self._next].launch_after_s
+            if delay_s is not None:
+                wake_s = min(wake_s, self._started_at_s + delay_s)
+        budget_s = self._deadline.budget_at_s
+        if budget_s is not None and now_s < budget_s:
+            wake_s = min(wake_s, budget_s)
+        return wake_s
+
+    def _give_up(self, why: Failure) -> Step:
+        rejected = self._best_rejected()
+        if rejected is None or self._on_budget is OnBudget.FAIL:
+            return Fail(why)
+        return Deliver(rejected, degraded=True)
+
+    def _best_rejected(self) -> int | None:
+        return max((leg for leg, end in self._ends.items() if end.is_quality_reject), default=None)

@@ -1,0 +1,185 @@
+"""Recorded outcomes: prompts that a mini and a large model answered, and whether the answers were acceptable.
+
+A row is one prompt under one pair of models. Columns:
+
+=============  =========  ===================================================================================
+column         type       meaning
+=============  =========  ===================================================================================
+prompt         text       the last user message as the service would receive it; required
+pair           text       ``mini|large``, the two models' names; required
+mini_correct   bool       whether the mini's answer was acceptable; this or ``mini_score`` is required
+mini_score     number     a grade in [0, 1]; 0.99 and more is acceptable; read where ``mini_correct`` is absent
+large_correct  bool       the same for the large model; optional
+group_id       text       near-duplicate prompts share one, and no split separates them; default: the prompt itself
+source         text       where the prompt is from; for reports only, never a feature; default: ``all``
+source_repo    text       public repository of the source; for the model card; optional
+licence        text       its licence; for the model card; optional
+=============  =========  ===================================================================================
+
+Rows whose label is null are left out and counted. Any other column is ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specroute.learn.readers import OutcomesError, Row, read_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+ACCEPTABLE_SCORE = 0.99
+HASHED_COLUMNS = ("prompt", "pair", "mini_correct", "group_id", "source")
+"""What the data hash covers: all that training and its report depend on."""
+
+_COLUMNS = (*HASHED_COLUMNS, "mini_score", "large_correct", "source_repo", "licence")
+_TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row. Ordered fields: sorting rows makes everything after independent of the file's order."""
+
+    pair: str
+    group_id: str
+    prompt: str
+    source: str
+    mini_correct: bool
+    large_correct: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows came from. ``repo`` and ``licence`` are "" where the file does not say."""
+
+    name: str
+    repo: str
+    licence: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The rows of one file in canonical order.
+
+    Attributes:
+        rows: sorted.
+        sources: by name, with the number of rows.
+        dropped: rows without a label.
+    """
+
+    rows: tuple[Outcome, ...]
+    sources: tuple[Source, ...]
+    dropped: int
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The pairs that occur, sorted."""
+        return tuple(sorted({row.pair for row in self.rows}))
+
+    def labels(self) -> NDArray[np.float64]:
+        """Returns float64[rows]: 1 where the mini's answer was acceptable, else 0."""
+        return np.array([row.mini_correct for row in self.rows], dtype=np.float64)
+
+    def sha256(self) -> str:
+        """Returns the hash of ``HASHED_COLUMNS`` of all rows, the same for every file format and order."""
+        digest = hashlib.sha256()
+        for row in self.rows:
+            values = [row.prompt, row.pair, row.mini_correct, row.group_id, row.source]
+            digest.update(json.dumps(values, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
+        return digest.hexdigest()
+
+
+def read_outcomes(path: Path) -> Outcomes:
+    """Reads an outcomes file; the module's docstring is its schema.
+
+    Raises:
+        OutcomesError: the file cannot be read, lacks a column, or a value is not what its column holds.
+    """
+    table = read_rows(path, _COLUMNS)
+    present = set[str]().union(*table)
+    for column in ("prompt", "pair"):
+        if column not in present:
+            raise OutcomesError(path, f"has no column {column!r}", f"add a text column {column!r} ({_MEANING[column]})")
+    if not present & {"mini_correct", "mini_score"}:
+        mend = "add 'mini_correct' (true or false) or 'mini_score' (0 to 1)"
+        raise OutcomesError(path, "has no column 'mini_correct' and no 'mini_score'", mend)
+    parsed = [(_outcome(path, number, row), row) for number, row in enumerate(table, start=1)]
+    kept = [(outcome, row) for outcome, row in parsed if outcome is not None]
+    rows = sorted((outcome for outcome, _ in kept), key=_order)
+    return Outcomes(tuple(rows), _sources(kept), len(table) - len(rows))
+
+
+_MEANING = {"prompt": "the last user message", "pair": "the two models, 'mini|large'"}
+
+
+def _order(row: Outcome) -> tuple[str, str, str, str, bool, str]:
+    return row.pair, row.group_id, row.prompt, row.source, row.mini_correct, str(row.large_correct)
+
+
+def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
+    """Parses one row; ``None`` where it has no label."""
+    label = _flag(path, number, row, "mini_correct")
+    if label is None:
+        label = _graded(path, number, row)
+    if label is None:
+        return None
+    prompt = _text(path, number, row, "prompt")
+    if prompt is None:
+        raise OutcomesError(path, f"row {number}: 'prompt' is empty", "fill it in or leave the row out")
+    pair = _text(path, number, row, "pair")
+    if pair is None:
+        raise OutcomesError(path, f"row {number}: 'pair' is empty", "write the two models as 'mini|large'")
+    group = _text(path, number, row, "group_id") or hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()[:16]
+    source = _text(path, number, row, "source") or "all"
+    return Outcome(pair, group, prompt, source, label, _flag(path, number, row, "large_correct"))
+
+
+def _text(path: Path, number: int, row: Row, column: str) -> str | None:
+    value = row.get(column)
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise OutcomesError(path, f"row {number}: {column!r} is {type(value).__name__}", f"make {column!r} a text column")
+
+
+def _flag(path: Path, number: int, row: Row, column: str) -> bool | None:
+    value = row.get(column)
+    if value is None or isinstance(value, bool):
+        return value
+    word = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise OutcomesError(path, f"row {number}: {column!r} is not true or false", f"make {column!r} a boolean column")
+
+
+def _graded(path: Path, number: int, row: Row) -> bool | None:
+    value = row.get("mini_score")
+    if value is None:
+        return None
+    try:
+        score = float(value)
+    except (TypeError, ValueError):
+        score = -1.0
+    if not 0.0 <= score <= 1.0:
+        mend = "make 'mini_score' a number from 0 to 1"
+        raise OutcomesError(path, f"row {number}: 'mini_score' is not in [0, 1]", mend)
+    return score >= ACCEPTABLE_SCORE
+
+
+def _sources(kept: list[tuple[Outcome, Row]]) -> tuple[Source, ...]:
+    counts: dict[tuple[str, str, str], int] = {}
+    for outcome, row in kept:
+        key = (outcome.source, str(row.get("source_repo") or ""), str(row.get("licence") or ""))
+        counts[key] = counts.get(key, 0) + 1
+    return tuple(Source(*key, rows=count) for key, count in sorted(counts.items()))

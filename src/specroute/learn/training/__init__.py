@@ -1,0 +1,1 @@
+"""Trains the predictor: features, choice by held-out groups, calibration, export, proof, model card."""

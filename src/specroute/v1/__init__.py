@@ -1,0 +1,1 @@
+"""Generated from protos/specroute/v1 by scripts/gen_protos; never edited."""

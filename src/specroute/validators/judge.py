@@ -1,0 +1,73 @@
+"""How verdicts on one answer combine into a judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from specroute.core.outcome import Completion, Judgement, Verdict, VerdictKind
+from specroute.validators.contract import OutputContract, deliverable_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from specroute.core.ports import Validator
+    from specroute.core.request import RouteRequest
+
+
+class OnAbstain(Enum):
+    """What an abstaining validator counts as."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredValidator:
+    """A validator and what its abstentions count as."""
+
+    validator: Validator
+    on_abstain: OnAbstain = OnAbstain.ACCEPT
+
+
+def judge(validators: Sequence[ConfiguredValidator], request: RouteRequest, completion: Completion) -> Judgement:
+    """Runs the validators in order and returns their combined judgement.
+
+    The first rejection by a contract validator ends it and decides. A rejection by a quality validator does not end
+    it, so that an answer is called ``only_quality`` only when every contract was checked; the first one decides.
+    Never raises, whatever a user's validator does.
+    """
+    verdicts: list[Verdict] = []
+    against: Verdict | None = None
+    for configured in validators:
+        verdict = _verdict(configured.validator, request, completion)
+        verdicts.append(verdict)
+        if not _rejects(configured, verdict):
+            continue
+        if configured.validator.is_contract:
+            return Judgement(tuple(verdicts), completion.text, verdict)
+        against = against or verdict
+    text = deliverable_text(request, completion) if _keeps_form(verdicts) else completion.text
+    return Judgement(tuple(verdicts), text, against, only_quality=against is not None)
+
+
+def _verdict(validator: Validator, request: RouteRequest, completion: Completion) -> Verdict:
+    try:
+        verdict: object = validator.judge(request, completion)
+    except Exception:  # noqa: BLE001 - a user's code: its bug must not cost the caller the answer
+        return Verdict(validator.name, VerdictKind.ABSTAIN, "validator_error")
+    if isinstance(verdict, Verdict) and isinstance(verdict.kind, VerdictKind):
+        return verdict
+    return Verdict(validator.name, VerdictKind.ABSTAIN, "validator_error")
+
+
+def _rejects(configured: ConfiguredValidator, verdict: Verdict) -> bool:
+    if verdict.kind is VerdictKind.ABSTAIN:
+        return configured.on_abstain is OnAbstain.REJECT
+    return verdict.kind is VerdictKind.REJECT
+
+
+def _keeps_form(verdicts: Sequence[Verdict]) -> bool:
+    # Only what was checked is normalised: without the contract's acceptance a fence may be part of the answer.
+    return any(verdict.validator == OutputContract.name and verdict.kind is VerdictKind.ACCEPT for verdict in verdicts)

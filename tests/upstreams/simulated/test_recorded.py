@@ -1,0 +1,175 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from specroute.core.outcome import FinishReason
+from specroute.upstreams.simulated.answers import NoAnswer, SimulatedAnswer
+from specroute.upstreams.simulated.wire import ChatRequest, parse_chat_request
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+from specroute.upstreams.simulated.recorded import OutcomesError, RecordedOutcomes, load_outcomes  # noqa: E402
+
+PAIR = "gpt-4o-mini|gpt-4o"
+
+
+def row_of(prompt: str, **fields: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"pair": PAIR, "prompt": prompt, "output_format": "letter"}
+    for tier, model in (("mini", "gpt-4o-mini-2024"), ("large", "gpt-4o-2024-08")):
+        row |= {f"{tier}_model": model, f"{tier}_response": f"{tier} says {prompt}", f"{tier}_input_tokens": 12.0,
+                f"{tier}_output_tokens": 3.6, f"{tier}_latency_s": math.nan}  # fmt: skip
+    return row | fields
+
+
+ROWS = [
+    row_of("plain"),
+    row_of(" spaces \n"),
+    row_of("older", large_model="gpt-4o-2024-05"),
+    row_of("untold", mini_response=None, large_response=None),
+    row_of("half told", mini_response=None),
+    row_of("timed", mini_latency_s=1.25, mini_input_tokens=None, mini_output_tokens=None),
+    row_of(
+        "tools",
+        output_format="tool_calls",
+        mini_response='[{"add": "{\\"a\\":1}"}, {"add": {"a": 2}}]',
+        large_response="I cannot use a tool for this.",
+    ),
+    row_of("other pair", pair="a|b"),
+]
+
+
+def written(path: Path, rows: list[dict[str, Any]], *, drop: str = "") -> Path:
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table.drop_columns([drop]) if drop else table, path)
+    return path
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> RecordedOutcomes:
+    return load_outcomes(written(tmp_path / "outcomes.parquet", ROWS))
+
+
+def asked(prompt: str, model: str = "mini") -> ChatRequest:
+    return parse_chat_request(orjson.dumps({"model": model, "messages": [{"role": "user", "content": prompt}]}))
+
+
+def answered(book: RecordedOutcomes, prompt: str, model: str = "mini") -> SimulatedAnswer:
+    answer = book.answer(asked(prompt, model))
+    assert isinstance(answer, SimulatedAnswer)
+    return answer
+
+
+@pytest.mark.parametrize("model", ["mini", "gpt-4o-mini", "gpt-4o-mini-2024"])
+def test_a_model_is_asked_for_by_tier_pair_or_exact_name(book: RecordedOutcomes, model: str) -> None:
+    answer = answered(book, "plain", model)
+
+    assert (answer.text, answer.tier, answer.model) == ("mini says plain", "mini", "gpt-4o-mini-2024")
+    assert (answer.input_tokens, answer.output_tokens, answer.latency_s) == (12, 4, None)
+    assert answer.finish_reason is FinishReason.STOP
+
+
+def test_an_exact_name_answers_only_its_own_rows(book: RecordedOutcomes) -> None:
+    assert answered(book, "older", "large").model == "gpt-4o-2024-05"
+    assert answered(book, "older", "gpt-4o-2024-05").text == "large says older"
+    other = book.answer(asked("older", "gpt-4o-2024-08"))
+    assert isinstance(other, NoAnswer)
+    assert "gpt-4o-2024-05" in other.message
+
+
+def test_the_lookup_is_byte_for_byte(book: RecordedOutcomes) -> None:
+    assert answered(book, " spaces \n").text == "mini says  spaces \n"
+    for prompt in ("spaces", " spaces ", "Plain", "plain ", "other pair", "untold"):
+        assert isinstance(book.answer(asked(prompt)), NoAnswer)
+
+
+def test_the_message_of_a_miss_does_not_quote_the_prompt(book: RecordedOutcomes) -> None:
+    miss = book.answer(asked("a secret"))
+
+    assert isinstance(miss, NoAnswer)
+    assert "a secret" not in miss.message
+
+
+def test_rows_without_text_are_left_out_and_counted_per_tier(book: RecordedOutcomes) -> None:
+    assert dict(book.report.served) == {"mini": 5, "large": 6}
+    assert dict(book.report.without_text) == {"mini": 2, "large": 1}
+    assert "left out without text: mini 2, large 1" in str(book.report)
+    assert "\n" not in str(book.report)
+    assert answered(book, "half told", "large").text == "large says half told"
+
+
+def test_a_recorded_latency_is_kept_and_missing_tokens_are_estimated(book: RecordedOutcomes) -> None:
+    answer = answered(book, "timed")
+
+    assert answer.latency_s == 1.25
+    assert answer.input_tokens == 2
+    assert answer.output_tokens > 0
+
+
+def test_recorded_tool_calls_answer_as_tool_calls(book: RecordedOutcomes) -> None:
+    answer = answered(book, "tools")
+
+    assert [(call.name, call.arguments_json) for call in answer.tool_calls] == [("add", '{"a":1}'), ("add", '{"a":2}')]
+    assert len({call.id for call in answer.tool_calls}) == 2
+    assert (answer.text, answer.finish_reason) == ("", FinishReason.TOOL_CALLS)
+
+
+def test_a_tool_prompt_that_was_answered_in_text_is_answered_in_text(book: RecordedOutcomes) -> None:
+    answer = answered(book, "tools", "large")
+
+    assert (answer.text, answer.tool_calls) == ("I cannot use a tool for this.", ())
+    assert answer.finish_reason is FinishReason.STOP
+
+
+def test_of_repeated_prompts_the_first_row_counts(tmp_path: Path) -> None:
+    rows = [row_of("same", mini_response="first"), row_of("same", mini_response="second")]
+
+    book = load_outcomes(written(tmp_path / "twice.parquet", rows))
+
+    assert answered(book, "same").text == "first"
+    assert "1 rows repeat a prompt" in str(book.report)
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "outcomes.parquet", ROWS, drop="mini_response")
+
+    with pytest.raises(OutcomesError, match=r"outcomes\.parquet: missing columns: mini_response"):
+        load_outcomes(path)
+
+
+def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "outcomes.parquet", [row_of("x", mini_response=3)])
+
+    with pytest.raises(OutcomesError, match="column mini_response must hold text"):
+        load_outcomes(path)
+
+
+def test_an_unknown_pair_is_answered_with_the_pairs_there_are(tmp_path: Path) -> None:
+    path = written(tmp_path / "outcomes.parquet", ROWS)
+
+    with pytest.raises(OutcomesError, match=r"no rows of pair 'x\|y'; the pairs in it are: a\|b, gpt-4o-mini\|gpt-4o"):
+        load_outcomes(path, pair="x|y")
+
+
+def test_a_pair_without_any_text_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "outcomes.parquet", [row_of("x", mini_response=None, large_response=None)])
+
+    with pytest.raises(OutcomesError, match="none of the 1 rows"):
+        load_outcomes(path)
+
+
+@pytest.mark.parametrize("kind", ["absent", "text", "empty", "folder"])
+def test_what_is_not_a_parquet_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "outcomes.parquet"
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "absent":
+        path.write_text("" if kind == "empty" else "prompt,answer\n" * 100)
+
+    with pytest.raises(OutcomesError, match=r"outcomes\.parquet: ") as caught:
+        load_outcomes(path)
+
+    assert "\n" not in str(caught.value)
