@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -21,11 +21,13 @@ from specroute.engine.referee import RaceRules
 from specroute.engine.router import Arrival, Routed, Router, Validation
 from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
 from specroute.policy.planner import Always, Planner, Thresholds
-from specroute.policy.rules import Rule
 from specroute.validators.completeness import Complete
 from specroute.validators.contract import OutputContract
 from specroute.validators.judge import ConfiguredValidator
 from specroute.validators.refusal import NotRefusal
+
+if TYPE_CHECKING:
+    from specroute.policy.rules import Rule
 
 T = TypeVar("T")
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from specroute.core.outcome import AttemptEnd
-from tests.fakes import Ended, Service
+
+if TYPE_CHECKING:
+    from tests.fakes import Ended, Service
 
 
 def assert_settled(service: Service, ended: Ended) -> None:

@@ -307,7 +307,6 @@ MORE_REFUSALS: tuple[str, ...] = (
     "I'm really sorry, but I can't create that kind of content for you.",
     "I'm sorry, I cannot fulfil that request as it involves illegal activity.",
     "I am sorry, but I am unable to help you with that request.",
-    "I'm just an AI, it's not within my programming or ethical guidelines to provide instructions. I cannot help with that.",
     "I cannot and will not provide instructions for making explosives.",
     "I can't provide that information.",
     "I cannot provide assistance with that.",

@@ -86,7 +86,7 @@ class Planner:
         draft = self._draft(request, prediction, who)
         draft = _keep_quality(draft, request, who)
         draft = self._bound_speculation(draft, request, who)
-        draft = _fit_money(draft, request)
+        draft = _fit_money(draft, request, who)
         return self._finish(draft, who)
 
     def _draft(self, request: RouteRequest, prediction: Prediction, who: Eligibility) -> Draft:
@@ -117,21 +117,25 @@ class Planner:
     def _bound_speculation(self, draft: Draft, request: RouteRequest, who: Eligibility) -> Draft:
         wish = request.constraints.speculation
         routed = who.rule is not None and isinstance(who.rule.action, RouteTo)
-        if wish is Speculation.ALWAYS and not routed and len(who.tiers) > 1:
-            draft = _race(draft, who.tiers)
+        why = self._why_no_speculation(request)
+        if wish is Speculation.ALWAYS and not why and not routed and len(who.tiers) > 1:
+            raced = _race(draft, who.tiers)
+            # A leg that only the wish added is the first to go when money is short: the policy's own tier stays.
+            if len(draft.tiers) > 1 or _fits(raced.tiers, request):
+                draft = raced
         if all(delay is None for delay in draft.delays_s):
             return draft
-        why = ""
-        if wish is Speculation.NEVER:
-            why = "the caller forbids speculation"
-        elif not request.is_speculation_safe:
-            why = "a tool runs on the server's side or must not run twice"
-        elif self.max_legs < 2:
-            why = "speculation.max_legs is 1"
         if why:
             return replace(draft, delays_s=(None,) * len(draft.delays_s)).noting(f"one leg after the other, as {why}")
         beside = draft.delays_s[: self.max_legs - 1]
         return replace(draft, delays_s=(*beside, *(None for _ in draft.delays_s[self.max_legs - 1 :])))
+
+    def _why_no_speculation(self, request: RouteRequest) -> str:
+        if request.constraints.speculation is Speculation.NEVER:
+            return "the caller forbids speculation"
+        if not request.is_speculation_safe:
+            return "a tool runs on the server's side or must not run twice"
+        return "speculation.max_legs is 1" if self.max_legs < 2 else ""
 
     def _finish(self, draft: Draft, who: Eligibility) -> Plan:
         legs = (
@@ -169,7 +173,8 @@ def _by_thresholds(tiers: tuple[Tier, ...], prediction: Prediction, cuts: Thresh
         if p >= cuts.direct_mini:
             note = f"{tier.name} directly, as its p of {p:.3f} is at least {cuts.direct_mini:g}"
             return Draft((tier,), (), "threshold", (note,))
-        if p > cuts.direct_large:
+        # Asked this way round, a p that is not a number is uncertain, never clearly low.
+        if not p <= cuts.direct_large:
             note = f"p of {p:.3f} for {tier.name} lies between {cuts.direct_large:g} and {cuts.direct_mini:g}"
             return _between(tiers, index, cuts, "threshold", note)
     raise AssertionError("the last tier always decides")  # tiers is never empty
@@ -207,20 +212,26 @@ def _race(draft: Draft, tiers: tuple[Tier, ...]) -> Draft:
     return raced.noting(f"{_names(raced.tiers[:2])} at once, as the caller asks for speculation")
 
 
-def _fit_money(draft: Draft, request: RouteRequest) -> Draft:
+def _fit_money(draft: Draft, request: RouteRequest, who: Eligibility) -> Draft:
     """Drops legs from the end until the sum of their expected costs fits; each tier alone is known to fit."""
-    limit = request.constraints.max_cost_nano_usd
-    if limit is None:
-        return draft
     kept = len(draft.tiers)
-    while kept > 1 and sum(estimate_cost_nano_usd(tier, request) for tier in draft.tiers[:kept]) > limit:
+    while kept > 1 and not _fits(draft.tiers[:kept], request):
         kept -= 1
     if kept == len(draft.tiers):
         return draft
+    why = "as all legs together would pass max_cost_nano_usd"
+    strongest = who.tiers[-1]
+    if kept == 1 and request.hints.quality is Quality.HIGH:
+        return replace(draft, tiers=(strongest,), delays_s=()).noting(f"{strongest.name} alone, {why}")
     dropped = _names(draft.tiers[kept:])
     return replace(draft, tiers=draft.tiers[:kept], delays_s=draft.delays_s[: kept - 1]).noting(
-        f"without {dropped}, as all legs together would pass max_cost_nano_usd"
+        f"without {dropped}, {why}"
     )
+
+
+def _fits(tiers: Sequence[Tier], request: RouteRequest) -> bool:
+    limit = request.constraints.max_cost_nano_usd
+    return limit is None or sum(estimate_cost_nano_usd(tier, request) for tier in tiers) <= limit
 
 
 def _kind(delays_s: tuple[float | None, ...]) -> PlanKind:

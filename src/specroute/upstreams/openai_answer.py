@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from specroute.core.errors import UpstreamError
 from specroute.core.outcome import Chunk, FinishReason, ToolCallDelta, Usage
-from specroute.upstreams.openai_wire import decode, error_words, finish_reason_of, usage_of
+from specroute.upstreams.openai_wire import decode, decode_all, error_words, finish_reason_of, usage_of
 from specroute.upstreams.sse import SseLimitExceeded, SseParser
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MAX_LINE_BYTES = 1 << 20
 MAX_EVENT_BYTES = 256 << 10
 _MAX_TOOL_CALLS = 128
 _MAX_MODEL_CHARS = 256
-_NOTHING = Chunk()
+_DONE = b"[DONE]"
 # How bodies begin that are no event stream whatever their header says: HTML, JSON, UTF-16.
 _NOT_EVENTS = (b"<", b"{", b"[", b"\xff\xfe", b"\xfe\xff")
 
@@ -48,10 +48,11 @@ class _Pieces:
         self._has_tool_calls = False
         self._model = ""
         self._last_index = -1
+        self._text: list[str] = []
+        self._has_more = False  # more than text is gathered
         self._reset()
 
     def _reset(self) -> None:
-        self._text: list[str] = []
         self._tool_calls: list[ToolCallDelta] = []
         self._logprobs: list[float] = []
         self._new_finish: FinishReason | None = None
@@ -60,64 +61,77 @@ class _Pieces:
 
     def take(self) -> Chunk | None:
         """Returns the gathered pieces, and starts anew; ``None`` where there are none."""
+        text = "".join(self._text)
+        self._text.clear()
+        if not self._has_more:
+            return Chunk(text) if text else None
         chunk = Chunk(
-            text="".join(self._text),
+            text=text,
             tool_calls=tuple(self._tool_calls),
             finish_reason=self._new_finish,
             usage=self._new_usage,
             model=self._new_model,
             logprobs=tuple(self._logprobs),
         )
+        self._has_more = False
         self._reset()
-        return None if chunk == _NOTHING else chunk
+        return chunk
 
-    def add(self, body: Body) -> None:
-        """Adds one event, or one whole body. It runs for every token, so the usual kind passes through without a call."""
-        if body.error is not None:
-            raise UpstreamError("provider_error", error_words(body.error))
-        if body.choices:
-            for choice in body.choices:
+    def add(self, bodies: list[Body]) -> None:
+        """Adds events, or one whole body. It sees every token: a mere piece of text passes without a call."""
+        append = self._text.append
+        for body in bodies:
+            for choice in body.choices or ():
                 delta = choice.delta
-                if choice.index:  # we asked for one answer
-                    continue
-                if delta is not None:
-                    if isinstance(delta.content, str):
-                        self._text.append(delta.content)
-                    if delta.tool_calls or delta.refusal or delta.function_call or isinstance(delta.content, list):
-                        self._add_rest(delta)
-                if choice.finish_reason or choice.logprobs or choice.message:
-                    self._add_end(choice)
-        elif body.kind == "error":
-            raise UpstreamError("provider_error")
-        if body.model and not self._model:
-            self._model = self._new_model = body.model[:_MAX_MODEL_CHARS]
-        if body.usage is not None:
-            self._new_usage = usage_of(body.usage)
-            self.has_final_usage = self.finish_reason is not None
+                if (
+                    delta is not None
+                    and isinstance(delta.content, str)
+                    and not (delta.tool_calls or delta.refusal or delta.function_call)
+                    and not (choice.finish_reason or choice.logprobs or choice.message or choice.index)
+                ):
+                    append(delta.content)
+                elif not choice.index:  # we asked for one answer
+                    self._add_choice(choice)
+            if body.usage is not None or body.error is not None or not body.choices or not self._model:
+                self._add_rest(body)
 
     def finish(self, reason: FinishReason) -> None:
         """Notes why the model stopped; the first reason counts."""
         if self.finish_reason is None:
             self.finish_reason = self._new_finish = reason
+            self._has_more = True
 
     def finish_without_reason(self) -> None:
         """Ends an answer whose upstream said that it is whole, but not why it stopped."""
         self.finish(FinishReason.TOOL_CALLS if self._has_tool_calls else FinishReason.STOP)
 
-    def _add_end(self, choice: Choice) -> None:
-        if choice.message is not None:
-            if isinstance(choice.message.content, str):
-                self._text.append(choice.message.content)
-            self._add_rest(choice.message)
-        if choice.logprobs is not None:
-            self._logprobs += [token.logprob for token in choice.logprobs.content or ()]
+    def _add_rest(self, body: Body) -> None:
+        if body.error is not None or body.kind == "error":
+            raise UpstreamError("provider_error", error_words(body.error))
+        if body.model and not self._model:
+            self._model = self._new_model = body.model[:_MAX_MODEL_CHARS]
+            self._has_more = True
+        if body.usage is not None:
+            self._new_usage = usage_of(body.usage)
+            self._has_more = True
+            self.has_final_usage = self.finish_reason is not None
+
+    def _add_choice(self, choice: Choice) -> None:
+        delta = choice.delta or choice.message
+        if delta is not None:
+            self._add_delta(delta)
+        if choice.logprobs is not None and choice.logprobs.content:
+            self._logprobs += [token.logprob for token in choice.logprobs.content]
+            self._has_more = True
         if choice.finish_reason == "error":
             raise UpstreamError("provider_error", "finish_reason=error")
         if choice.finish_reason:
             self.finish(finish_reason_of(choice.finish_reason))
 
-    def _add_rest(self, delta: Delta) -> None:
-        if isinstance(delta.content, list):
+    def _add_delta(self, delta: Delta) -> None:
+        if isinstance(delta.content, str):
+            self._text.append(delta.content)
+        elif delta.content is not None:
             self._text += [part.text for part in delta.content if part.text and part.type in (None, "text")]
         if delta.refusal:
             # A refusal that comes in a field of its own is still the answer's text: validators have to see it.
@@ -137,7 +151,7 @@ class _Pieces:
         if not 0 <= index < _MAX_TOOL_CALLS:
             raise UpstreamError("garbage", "tool call index out of range")
         self._last_index = max(self._last_index, index)
-        self._has_tool_calls = True
+        self._has_tool_calls = self._has_more = True
         name = function.name if function is not None else None
         arguments = function.arguments if function is not None else None
         self._tool_calls.append(ToolCallDelta(index, call_id or "", name or "", arguments or ""))
@@ -165,15 +179,14 @@ class StreamedAnswer:
             events = self._parser.feed(data)
         except SseLimitExceeded as error:
             raise UpstreamError("too_large", str(error)) from None
+        payloads = [event if isinstance(event, bytes) else event.data for event in events]
         pieces = self._pieces
-        for event in events:
-            payload = event if isinstance(event, bytes) else event.data
-            if payload.startswith(b"[DONE]"):
-                pieces.finish_without_reason()
-                self.is_done = True
-                break
-            if payload:
-                pieces.add(decode(payload))
+        if _DONE in payloads:
+            pieces.add(decode_all(payloads[: payloads.index(_DONE)]))
+            pieces.finish_without_reason()
+            self.is_done = True
+        else:
+            pieces.add(decode_all(payloads))
         if pieces.has_final_usage:
             self.is_done = True
         return pieces.take()
@@ -206,7 +219,7 @@ class WholeAnswer:
         """Returns the answer."""
         body = decode(b"".join(self._parts).removeprefix(b"\xef\xbb\xbf"))
         pieces = _Pieces()
-        pieces.add(body)
+        pieces.add([body])
         if not body.choices:
             raise UpstreamError("garbage", "no choices")
         pieces.finish_without_reason()

@@ -137,6 +137,14 @@ def decode(data: bytes) -> Body:
         raise UpstreamError("garbage", "not JSON") from None
 
 
+def decode_all(payloads: list[bytes]) -> list[Body]:
+    """Returns each of ``payloads`` as ``decode`` does, leaving out empty ones; raises what it raises."""
+    try:
+        return list(map(_decode, payloads))
+    except (ValueError, RecursionError):
+        return [decode(payload) for payload in payloads if payload]
+
+
 def usage_of(fields: UsageFields) -> Usage:
     """Returns the token counts with what cannot be (negative, absurd, a part above its whole) cut to what can."""
     input_tokens = _tokens(fields.prompt_tokens)

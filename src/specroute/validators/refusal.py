@@ -25,6 +25,18 @@ _RE2_MEMORY_BYTES = 64 << 20
 _READ_CHARACTERS = 2 * OPENING_CHARACTERS
 _DECORATION = "#*_>~`|=-•–— \t\r\n\u00a0\u3000\"'“”„«»‘’「」『』" + BLANK_CHARACTERS
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "『": "』"}
+# What NFKC does to the signs that ordinary text is full of. Done beforehand, it leaves NFKC with nothing to do, which
+# it sees in a microsecond; otherwise it rebuilds the text, for thirty.
+_REPLACED_FIRST = (
+    *zip("，！？：；（）\u00a0\u3000", ",!?:;()  ", strict=True),
+    ("…", "..."),
+    ("\u0e33", "\u0e4d\u0e32"),
+)
+# Case folding leaves a dot above behind for İ; the rest is invisible, lengthens a word or marks vowels in Arabic.
+_REPLACED_LAST = (
+    *zip("’ʼ", "''", strict=True),
+    *((sign, "") for sign in "\u0307\u200b\u200c\u200d\u2060\u0640\u064b\u0651"),
+)
 _THOUGHTS = ("<think>", "</think>")
 
 # What an honest answer says that no refusal does: which fact it cannot know, what it needs to be told, that none of
@@ -33,14 +45,20 @@ _NO_REFUSAL = (
     r"real[- ]?time|up[- ]to[- ]date|\blive (?:data|information|updates|scores|prices|weather)|knowledge cut-?off",
     r"\bmy (?:last|latest) (?:update|training)|\bbrows(?:e|ing) (?:the )?(?:internet|web)",
     r"access to (?:current|external|the internet|live|your|any|databases|specific|personal)",
-    r"(?:provided|given|available|current|these|those|suitable|relevant|appropriate|specific|listed|any)"
-    r" (?:functions?|tools?|apis?)\b",
-    r"\b(?:functions?|tools?|apis?) (?:that (?:i have|are)|i have|provided|available|given"
-    r"|you(?:'ve| have)? (?:provided|given|listed))",
+    (
+        r"(?:provided|given|available|current|these|those|suitable|relevant|appropriate|specific|listed|any)"
+        r" (?:functions?|tools?|apis?)\b"
+    ),
+    (
+        r"\b(?:functions?|tools?|apis?) (?:that (?:i have|are)|i have|provided|available|given"
+        r"|you(?:'ve| have)? (?:provided|given|listed))"
+    ),
     r"\b(?:don't|do not) have (?:a|an|any|the) (?:functions?|tools?|apis?|capability)",
     r"\bwithout (?:more|further|additional|seeing|knowing|access|having)\b|\bunless you\b",
-    r"\b(?:can(?:not|'t| not)|unable to|not able to) (?:\w+ly )?(?:provide|give|offer|answer|say|guarantee|promise|confirm)"
-    r"\b[^.!?\n]*?\b(?:exact|definitive|definite|precise|certainty|for sure|guarantee|definitively|precisely|exactly)\b",
+    (
+        r"\b(?:can(?:not|'t| not)|unable to|not able to) (?:\w+ly )?(?:provide|give|offer|answer|say|guarantee|promise)"
+        r"\b[^.!?\n]*?\b(?:exact(?:ly)?|definit(?:e|ive|ively)|precise(?:ly)?|certainty|for sure|guarantee)\b"
+    ),
     r"\bhelp (?:but|noticing|feeling|wondering|thinking|falling|myself)\b",
 )
 # Only beside the wider verbs: "I can't summarise a text that wasn't attached" asks for something, "I can't help with
@@ -48,8 +66,10 @@ _NO_REFUSAL = (
 _ASKS_BACK = (
     r"\bneed (?:more|the|a|some|additional|to know)|please (?:provide|share|clarify|specify|paste|upload|send|attach)",
     r"(?:could|can|would) you (?:please )?(?:provide|share|clarify|specify|paste|upload|tell|send)",
-    r"\b(?:didn't|did not|haven't|hasn't|wasn't|not been|no) (?:\w+ )?"
-    r"(?:provided?|attach|includ|shared?|text|image|file|attachment|document|link|paste)",
+    (
+        r"\b(?:didn't|did not|haven't|hasn't|wasn't|not been|no) (?:\w+ )?"
+        r"(?:provided?|attach|includ|shared?|text|image|file|attachment|document|link|paste)"
+    ),
 )
 
 
@@ -94,10 +114,11 @@ def _opening(text: str) -> bytes:
 def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
-    # Folding twice: NFKC of folded text may hold capitals again only for rare signs, and İ folds to i and a dot above.
-    text = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("ʼ", "'").replace("\u0307", "")
-    for blank in ("\u200b", "\u200c", "\u200d", "\u2060", "\u0640", "\u064b", "\u0651"):
-        text = text.replace(blank, "")
+    for sign, plain in _REPLACED_FIRST:
+        text = text.replace(sign, plain)
+    text = unicodedata.normalize("NFKC", text).casefold()
+    for sign, plain in _REPLACED_LAST:
+        text = text.replace(sign, plain)
     return text
 
 

@@ -25,6 +25,7 @@ MAX_SCHEMA_BYTES: Final = 65_536
 MAX_SCHEMA_DEPTH: Final = 64
 MAX_EXPANDED_NODES: Final = 20_000
 """Bound on the schema's size, in JSON values, with every reference written out."""
+MAX_PATTERN_POSITIONS: Final = 50_000
 MAX_STEPS: Final = 20_000_000
 """Bound on expanded schema size times answer size, in JSON values: about half a second at 20 ns a step."""
 
@@ -230,6 +231,11 @@ class _Visit:
             raise SchemaError(
                 f"the schema has more than {MAX_EXPANDED_NODES} nodes once its $refs are written out; "
                 "refer to a definition fewer times"
+            )
+        if self.positions > MAX_PATTERN_POSITIONS:
+            raise SchemaError(
+                f"the schema's patterns have more than {MAX_PATTERN_POSITIONS} positions once their repetitions and "
+                "the $refs are written out; repeat less in them"
             )
 
     def _count_keywords(self, node: dict[str, JsonValue]) -> None:

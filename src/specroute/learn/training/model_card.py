@@ -60,8 +60,8 @@ def _use(manifest: Manifest) -> str:
     return f"""
 ## Intended use
 
-Deciding, before anything is called, whether a request is sent to `{manifest.tiers[0]}`, to `{manifest.tiers[-1]}`, or to
-both. The score is one input of a decision that also checks the answer; it is not a judgement of the prompt, its author
+Deciding, before anything is called, whether a request is sent to `{manifest.tiers[0]}`, to `{manifest.tiers[-1]}`,
+or to both. The score is one input of a decision that also checks the answer; it is not a judgement of the prompt, its author
 or the answer. Train your own on your own traffic: the level is that of two models at one time on benchmark questions.
 """
 
@@ -77,12 +77,14 @@ publish them. Nothing of a prompt or an answer is kept in this folder but hashed
 
 {_table(("source", "repository", "licence", "rows"), rows)}
 
-Learnt from: {data.rows:,} rows of the pair and {data.auxiliary_rows:,} of other pairs. Calibrated on {data.calibration_rows:,} other rows of the
-pair. Hash of the columns {", ".join(f"`{column}`" for column in data.columns)}: `{data.sha256}`.
+Learnt from: {data.rows:,} rows of the pair and {data.auxiliary_rows:,} of other pairs.
+Calibrated on {data.calibration_rows:,} other rows of the pair.
+Hash of the columns {", ".join(f"`{column}`" for column in data.columns)}: `{data.sha256}`.
 Rows of one `group_id` (near-duplicates) are never on two sides of a split.
 
-Schema of a row: `prompt` (text), `pair` (`mini|large`), `mini_correct` (true or false) or `mini_score` (0 to 1, 0.99 and
-more is acceptable); optional `large_correct`, `group_id`, `source`, `source_repo`, `licence`. Parquet, JSON Lines or CSV.
+Schema of a row: `prompt` (text), `pair` (`mini|large`), `mini_correct` (true or false) or `mini_score` (0 to 1, 0.99
+and more is acceptable); optional `large_correct`, `group_id`, `source`, `source_repo`, `licence`. Parquet, JSON Lines
+or CSV.
 """
 
 
@@ -100,17 +102,19 @@ def _method(manifest: Manifest) -> str:
     return f"""
 ## Method
 
-1. The first {features.head_chars:,} and last {features.tail_chars:,} characters are read, normalised (NFKC) and case-folded. Words, and characters of
-   scripts without spaces, and pairs of neighbours are hashed into 2^{features.hash_bits} buckets; digits count as one another. Nothing but the
-   text is read: no source, subject, task type or output format.
+1. The first {features.head_chars:,} and last {features.tail_chars:,} characters are read, normalised (NFKC) and
+   case-folded. Words, and characters of scripts without spaces, and pairs of neighbours are hashed into
+   2^{features.hash_bits} buckets; all digits are one digit. Nothing but the text is read: no source, subject, task type
+   or output format.
 2. {len(features.dense)} surface measures: {", ".join(f"`{name}`" for name in features.dense)}.
-3. Logistic regression on both; n-grams weighted by rarity and scaled to length 1. Rows of other pairs share weights with
-   the pair's own where that helped on held-out groups. Chosen by log-loss, {cross["folds"]}-fold, grouped:
+3. Logistic regression on both; n-grams weighted by rarity and scaled to length 1. Rows of other pairs share weights
+   with the pair's own where that helped on held-out groups. Chosen by log-loss, {cross["folds"]}-fold, grouped:
 
 {_table(("C", "weight of other pairs", "log-loss"), rows)}
 
 4. Platt scaling on rows that took no part in the above, inside the ONNX graph and in `calibration.json`.
-5. The exported graph against the training framework: largest difference {manifest.parity_max_abs_error:.1e} (bound 1e-5, or nothing is written).
+5. The exported graph against the training framework: largest difference {manifest.parity_max_abs_error:.1e}; above 1e-5
+   nothing would have been written.
 """
 
 
@@ -136,8 +140,9 @@ def _results(manifest: Manifest) -> str:
     return f"""
 ## Results
 
-On the test file's {test["rows"]["pooled"]:,} rows of the pair (hash `{test["sha256"][:16]}`), with 95 % intervals from 1,000 resamples of whole
-groups. The pooled AUROC is raised by differences between sources; read it beside each source. ECE: 15 bins of equal mass.
+On the test file's {test["rows"]["pooled"]:,} rows of the pair (hash `{test["sha256"][:16]}`), with 95 % intervals from
+1,000 resamples of whole groups. The pooled AUROC is raised by differences between sources; read it beside each source.
+ECE: 15 bins of equal mass; resampling adds noise to it, so that its interval lies high.
 
 {_table(("source", "rows", "method", "AUROC", "log-loss", "Brier", "ECE"), rows)}
 
@@ -150,10 +155,10 @@ This model less a baseline, pooled, resampled together:
 _LIMITS = """
 ## Limits
 
-- Benchmark questions with checkable answers, one turn each, almost all in English, models of 2024. What is acceptable to a
-  user is not what a benchmark counts as correct.
-- Out of distribution the calibration breaks: on a kind of task that is not above, a score may be far from the truth, and
-  mostly too high. Watch the outcomes of what is sent directly, and check answers.
+- Benchmark questions with checkable answers, one turn each, almost all in English, models of 2024. What is acceptable
+  to a user is not what a benchmark counts as correct.
+- Out of distribution the calibration breaks: on a kind of task that is not above, a score may be far from the truth,
+  and mostly too high. Watch the outcomes of what is sent directly, and check answers.
 - Other languages get scores of their own, but hardly any of these texts were trained on: such a score is mostly length,
   form and the overall level.
 - The text is all it sees: not the conversation before it, the system message, or the tools of the request.
@@ -166,8 +171,9 @@ def _cost(manifest: Manifest) -> str:
 ## Cost
 
 Made to score 2,000 characters in at most 150 microseconds on one core, with a bound for any length, as at most
-{manifest.features.head_chars + manifest.features.tail_chars:,} characters are read. `python benchmarks/scoring.py` prints what it takes on your machine. A request that
-cannot be scored (no text, a non-finite score) is treated as uncertain and counted.
+{manifest.features.head_chars + manifest.features.tail_chars:,} characters are read.
+`python benchmarks/scoring.py` prints what it takes on your machine. A request that cannot be scored (no text, a
+non-finite score) is treated as uncertain and counted.
 """
 
 

@@ -1,0 +1,131 @@
+"""CPU per direct ``Route`` with everything on, against a floor measured in the same run.
+
+The floor is a bare grpc.aio handler that makes one aiohttp call and reads the same streamed body of 60 events to its
+end without parsing it. Ours scores the prompt, plans, calls, parses, validates, books the cost, counts the metrics and
+replies with the whole decision. Both run as processes of their own against one canned upstream, the load alternates
+between them, and the figure is CPU time (user + system) of the server process per request.
+
+    python -m benchmarks.overhead [--rounds 7] [--requests 1500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import grpc
+
+from benchmarks.processes import child, cpu_s
+from specroute.v1 import router_pb2
+
+IN_FLIGHT = 16
+METHOD = "/specroute.v1.RouterService/Route"
+PROMPT = (
+    "A warehouse ships three kinds of boxes. Small ones hold 12 items, medium ones 30 and large ones 75. Last week it "
+    "shipped 140 small, 85 medium and 20 large boxes, and every tenth box of each kind came back half empty. How many "
+    "items reached the customers? Explain each step of your calculation, then give the final number on a line of its "
+    "own. Note that boxes that came back half empty had lost exactly half of their items on the way."
+)
+CONFIG = """
+listen: 127.0.0.1:0
+metrics_listen: 127.0.0.1:0
+tiers:
+  - name: mini
+    price: {{input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60}}
+    upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: mini}}]
+  - name: large
+    price: {{input_usd_per_mtok: 2.50, output_usd_per_mtok: 10.00}}
+    upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: large}}]
+predictor: {{prior: 0.5}}
+policy: {{kind: always, tier: mini}}
+drain: {{delay: 0s, grace: 1s}}
+"""
+
+
+async def serve_floor(port: str) -> None:
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+    url = f"http://127.0.0.1:{port}/v1/chat/completions"
+    body = b'{"model":"mini","stream":true,"messages":[{"role":"user","content":"%s"}]}' % PROMPT.encode()
+
+    async def answer(request: bytes, context: object) -> bytes:
+        async with session.post(url, data=body, headers={"content-type": "application/json"}) as response:
+            async for _ in response.content.iter_any():
+                pass
+        return request
+
+    server = grpc.aio.server()
+    handlers = {"Route": grpc.unary_unary_rpc_method_handler(answer)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("specroute.v1.RouterService", handlers),))
+    bound = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    print(f"serving on 127.0.0.1:{bound} metrics on none", flush=True)
+    await server.wait_for_termination()
+
+
+async def drive(address: str, requests: int) -> float:
+    """Sends ``requests`` with 16 in flight, checks every reply, and returns the wall seconds."""
+    payload = router_pb2.RouteRequest(messages=[router_pb2.Message(role="user", content=PROMPT)]).SerializeToString()
+    left = requests
+
+    async def worker(call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]) -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            if not await call(payload, timeout=30):
+                raise RuntimeError("an empty reply")
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary(METHOD)
+        began = time.perf_counter()
+        await asyncio.gather(*(worker(call) for _ in range(IN_FLIGHT)))  # noqa: TID251 - a plain load generator
+        return time.perf_counter() - began
+
+
+def measure(rounds: int, requests: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, child("-m", "benchmarks.processes") as (_, port):
+        config = Path(folder) / "bench.yaml"
+        config.write_text(CONFIG.format(port=port, model=Path("router_models/default").resolve()))
+        with (
+            child("-m", "benchmarks.overhead", "--floor", port) as (floor, floor_line),
+            child("-m", "specroute", "serve", "--config", str(config)) as (ours, ours_line),
+        ):
+            servers = {"floor": (floor.pid, floor_line.split()[2]), "specroute": (ours.pid, ours_line.split()[2])}
+            cpu: dict[str, list[float]] = {name: [] for name in servers}
+            rate: dict[str, list[float]] = {name: [] for name in servers}
+            for name, (_, address) in servers.items():
+                asyncio.run(drive(address, 300))
+            for round_ in range(rounds):
+                order = list(servers) if round_ % 2 else list(servers)[::-1]
+                for name in order:
+                    pid, address = servers[name]
+                    before = cpu_s(pid)
+                    wall = asyncio.run(drive(address, requests))
+                    cpu[name].append((cpu_s(pid) - before) / requests * 1e6)
+                    rate[name].append(requests / wall)
+    ratios = [ours_us / floor_us for ours_us, floor_us in zip(cpu["specroute"], cpu["floor"], strict=True)]
+    for name in servers:
+        print(f"{name:10} CPU per request {statistics.median(cpu[name]):6.0f} us   {statistics.median(rate[name]):6.0f} /s")
+    print(f"ratio      {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}; target <= 1.50)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=1500)
+    parser.add_argument("--floor", metavar="PORT", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.floor:
+        asyncio.run(serve_floor(options.floor))
+    else:
+        measure(options.rounds, options.requests)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What the benchmarks share: child processes on loopback, their CPU time, and a canned upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = 60
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def sse_body() -> bytes:
+    """Returns an answer of 60 events as an OpenAI-compatible endpoint streams it, in HTTP/1.1 chunks."""
+    events = [
+        b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",'
+        b'"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}' % index
+        for index in range(EVENTS - 3)
+    ]
+    events.append(b'{"id":"chatcmpl-1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},'
+                  b'"finish_reason":"stop"}]}')  # fmt: skip
+    events.append(b'{"id":"chatcmpl-1","object":"chat.completion.chunk","model":"m","choices":[],"usage":'
+                  b'{"prompt_tokens":120,"completion_tokens":57,"total_tokens":177}}')  # fmt: skip
+    events.append(b"[DONE]")
+    lines = [b"data: %s\n\n" % event for event in events]
+    return b"".join(b"%x\r\n%s\r\n" % (len(line), line) for line in lines) + b"0\r\n\r\n"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class CannedUpstream(asyncio.Protocol):
+    """Answers every request with the same stream, at the cost of one write; reads requests by content-length."""
+
+    body = HEAD + sse_body()
+
+    def __init__(self) -> None:
+        """Starts with nothing read."""
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answers each whole request."""
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end].lower()
+            at = head.find(b"content-length:")
+            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            if len(self._buffer) < end + 4 + length:
+                return
+            self._buffer = self._buffer[end + 4 + length :]
+            self._transport.write(self.body)
+
+
+async def serve_upstream() -> None:
+    """Serves the canned upstream and prints its port."""
+    server = await asyncio.get_running_loop().create_server(CannedUpstream, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextmanager
+def child(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Runs ``python ARGUMENTS`` and yields it with the first line it prints; ends it by its own pid."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError(f"{' '.join(arguments)} ended before it was ready")
+        yield process, line
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """Returns the CPU seconds, user and system, that process ``pid`` has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_upstream())
