@@ -1,4 +1,4 @@
-"""Prints what scoring a prompt takes, in microseconds on one core: features, ONNX graph with calibration, and all of it.
+"""Prints what scoring a prompt takes, in microseconds on one core: features, ONNX graph, and all of it.
 
 Usage: ``python benchmarks/scoring.py [MODEL_FOLDER]`` (default: router_models/default)
 """

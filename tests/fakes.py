@@ -341,7 +341,12 @@ class Service:
                 await sleep_until(cancel_at.at_s, cancel_at.ticks)
                 caller.cancel_scope.cancel()
         decided = self.telemetry.decisions[told:]
-        return Ended(routed, error, decided[0][0] if decided else None, anyio.current_time())
+        decision = decided[0][0] if decided else None
+        if routed is not None:
+            decision = routed.decision
+        elif error is not None:
+            decision = error.decision
+        return Ended(routed, error, decision, anyio.current_time())
 
 
 def router_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.policy.rules import AllowOnly, Condition, RaceBetween, RouteTo, Rule, StartAt
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.prior import PriorPredictor
+from specroute.telemetry.endpoint import serving_metrics
 from specroute.telemetry.logs import LoggingTelemetry, log_bug
 from specroute.telemetry.metrics import PrometheusTelemetry
 from specroute.upstreams.openai_http import Endpoint, OpenAIHttpUpstream, Secret
@@ -92,22 +94,18 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
             report_bug=log_bug,
         )
         server = RouterServer(servicer, lambda: admission.in_flight, max_prompt_bytes=settings.limits.max_prompt_bytes)
-        metrics_server, _ = prometheus_client.start_http_server(
-            settings.metrics_listen.port, settings.metrics_listen.host, registry
-        )
-        try:
-            port = await server.start(settings.listen.host, settings.listen.port, _tls(settings))
-            addresses = Addresses(
-                _address(settings.listen.host, port),
-                _address(settings.metrics_listen.host, metrics_server.server_port),
-            )
-            drain = DrainTimes(settings.drain.delay_s, settings.drain.grace_s)
-            yield RunningApp(addresses, server, drain)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await server.stop()
-            metrics_server.shutdown()
-            metrics_server.server_close()
+        metrics_listen = settings.metrics_listen
+        with serving_metrics(registry, metrics_listen.host, metrics_listen.port) as metrics_port:
+            try:
+                port = await server.start(settings.listen.host, settings.listen.port, _tls(settings))
+                addresses = Addresses(
+                    _address(settings.listen.host, port), _address(metrics_listen.host, metrics_port)
+                )
+                drain = DrainTimes(settings.drain.delay_s, settings.drain.grace_s)
+                yield RunningApp(addresses, server, drain)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await server.stop()
 
 
 def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, telemetry: Telemetry) -> Router:
@@ -120,15 +118,25 @@ def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, teleme
         max_legs=settings.speculation.max_legs,
         version=policy_fingerprint(settings),
     )
+    # The clock of asyncio's loop, taken straight: asking which loop runs costs more than reading the time.
     race = RaceRules(Prefer(settings.race.prefer), settings.race.cheapest_grace_s)
     executor = Executor(served, race, max_attempts=settings.limits.max_attempts_per_request, telemetry=telemetry)
-    return Router(planner, build_predictor(settings), executor, validation=_validation(settings), telemetry=telemetry)
+    return Router(
+        planner,
+        build_predictor(settings),
+        executor,
+        validation=_validation(settings),
+        telemetry=telemetry,
+        clock=time.monotonic,
+    )
 
 
 def build_predictor(settings: Settings) -> Predictor:
     """Returns the configured predictor: a loaded and checked model, a fixed prior, or none (every tier uncertain)."""
     if settings.predictor is not None and settings.predictor.model is not None:
-        return OnnxPredictor.load(settings.predictor.model, settings.predictor.tiers or None)
+        return OnnxPredictor.load(
+            settings.predictor.model, tiers=settings.predictor.tiers, service_tiers=settings.tier_names
+        )
     return PriorPredictor(settings.prior_by_tier)
 
 

@@ -7,6 +7,7 @@ import typer
 
 from specroute.cli.call import decide, route
 from specroute.cli.check_config import check_config
+from specroute.cli.demo import demo
 from specroute.cli.serve import serve
 from specroute.cli.simulate import simulate
 from specroute.cli.train import train
@@ -17,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(demo)
 app.command()(serve)
 app.command()(route)
 app.command()(decide)

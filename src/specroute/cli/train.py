@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from specroute.predictor.artifact import Manifest
 
 FAILURE = 1
+_FILE_WIDTH = 160  # of tables that go to a file or a pipe, so that no figure is cut
 
 
 def train(
@@ -102,18 +104,17 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 def _print(run: Run, manifest: Manifest, out: Path) -> None:
     from rich.console import Console
 
-    console = Console()
     data, chosen = manifest.data, run.trained.chosen
-    console.print(f"{manifest.version} for {manifest.pair!r} written to {out}", highlight=False)
-    console.print(
+    typer.echo(f"{manifest.version} for {manifest.pair!r} written to {out}")
+    typer.echo(
         f"learnt from {data.rows:,} rows and {data.auxiliary_rows:,} of other pairs, calibrated on "
         f"{data.calibration_rows:,}; C={chosen.inverse_penalty:g}, weight of other pairs "
-        f"{chosen.auxiliary_weight:g}; parity {manifest.parity_max_abs_error:.1e}",
-        highlight=False,
+        f"{chosen.auxiliary_weight:g}; parity {manifest.parity_max_abs_error:.1e}"
     )
     if run.comparison is None:
-        console.print("no --test file: nothing was measured on unseen rows")
+        typer.echo("no --test file: nothing was measured on unseen rows")
         return
+    console = Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)
     for table in _tables(manifest.metrics["test"]):
         console.print(table)
 

@@ -13,7 +13,7 @@ from specroute.v1 import decision_pb2 as pb
 from specroute.v1 import router_pb2
 
 if TYPE_CHECKING:
-    from specroute.core.outcome import Attempt, Decision
+    from specroute.core.outcome import Attempt, Decision, Usage, Verdict
     from specroute.core.plan import Leg
     from specroute.engine.router import Routed
 
@@ -113,9 +113,15 @@ def cut_decision(decision: Decision) -> pb.Decision:
 
 def duration(seconds: float) -> Duration:
     """Returns a Duration; seconds and nanos of a negative one are both negative, as the proto asks."""
-    nanos = round(abs(seconds) * NANOS)
-    sign = -1 if seconds < 0 else 1
-    return Duration(seconds=sign * (nanos // NANOS), nanos=sign * (nanos % NANOS))
+    if seconds < 0:
+        whole, nanos = divmod(round(-seconds * NANOS), NANOS)
+        return Duration(seconds=-whole, nanos=-nanos)
+    whole, nanos = divmod(round(seconds * NANOS), NANOS)
+    return Duration(seconds=whole, nanos=nanos)
+
+
+def _optional_duration(seconds: float | None) -> Duration | None:
+    return None if seconds is None else duration(seconds)
 
 
 def _timestamp(seconds: float) -> Timestamp:
@@ -155,43 +161,44 @@ def _leg(leg: Leg) -> pb.Leg:
 
 
 def _attempt(attempt: Attempt) -> pb.Attempt:
-    message = pb.Attempt(
+    launched = attempt.end is not AttemptEnd.NOT_LAUNCHED
+    return pb.Attempt(
         tier=attempt.tier,
         upstream=attempt.upstream,
         model=attempt.model,
         leg=attempt.leg,
         speculative=attempt.speculative,
+        launched_after=duration(attempt.launched_after_s) if launched else None,
+        time_to_first_token=_optional_duration(attempt.time_to_first_token_s),
+        ended_after=duration(attempt.ended_after_s) if launched else None,
         end=ATTEMPT_ENDS[attempt.end],
         reason=attempt.reason,
-        verdicts=[
-            pb.Verdict(
-                validator=verdict.validator,
-                kind=VERDICT_KINDS[verdict.kind],
-                reason=verdict.reason,
-                p_accept=verdict.p_accept,
-            )
-            for verdict in attempt.verdicts
-        ],
+        verdicts=[_verdict(verdict) for verdict in attempt.verdicts],
+        usage=None if attempt.usage is None else _usage(attempt.usage),
         cost_nano_usd=attempt.cost.best_nano_usd,
         cost_low_nano_usd=attempt.cost.low_nano_usd,
         cost_high_nano_usd=attempt.cost.high_nano_usd,
         cost_basis=COST_BASES[attempt.cost.basis],
+        cancel_latency=_optional_duration(attempt.cancel_latency_s),
     )
-    if attempt.end is AttemptEnd.NOT_LAUNCHED:
-        return message
-    message.launched_after.CopyFrom(duration(attempt.launched_after_s))
-    message.ended_after.CopyFrom(duration(attempt.ended_after_s))
-    if attempt.time_to_first_token_s is not None:
-        message.time_to_first_token.CopyFrom(duration(attempt.time_to_first_token_s))
-    if attempt.cancel_latency_s is not None:
-        message.cancel_latency.CopyFrom(duration(attempt.cancel_latency_s))
-    if attempt.usage is not None:
-        usage = attempt.usage
-        message.usage.input_tokens = usage.input_tokens
-        message.usage.cached_input_tokens = usage.cached_input_tokens
-        message.usage.output_tokens = usage.output_tokens
-        message.usage.reasoning_output_tokens = usage.reasoning_output_tokens
-    return message
+
+
+def _verdict(verdict: Verdict) -> pb.Verdict:
+    return pb.Verdict(
+        validator=verdict.validator,
+        kind=VERDICT_KINDS[verdict.kind],
+        reason=verdict.reason,
+        p_accept=verdict.p_accept,
+    )
+
+
+def _usage(usage: Usage) -> pb.Usage:
+    return pb.Usage(
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_output_tokens=usage.reasoning_output_tokens,
+    )
 
 
 def _deadline(decision: Decision) -> pb.DeadlineUse:
@@ -200,7 +207,7 @@ def _deadline(decision: Decision) -> pb.DeadlineUse:
     budget_at_s = deadline.budget_at_s
     return pb.DeadlineUse(
         deadline=duration(total_s),
-        latency_budget=None if budget_at_s is None else duration(budget_at_s - deadline.received_at_s),
+        latency_budget=_optional_duration(None if budget_at_s is None else budget_at_s - deadline.received_at_s),
         used=duration(decision.used_s),
         slack=duration(total_s - decision.used_s),
     )

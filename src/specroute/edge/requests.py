@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -98,10 +97,13 @@ def to_words(message: pb.RouteRequest, limits: RequestLimits) -> words.RouteRequ
 
 def new_request_id() -> str:
     """Returns a UUIDv7 (RFC 9562 section 5.7): milliseconds of the wall clock, then random bits."""
-    random = int.from_bytes(os.urandom(10), "big")
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62
-    return str(uuid.UUID(int=value | (random & ((1 << 62) - 1))))
+    random = os.urandom(10)
+    text = (
+        (time.time_ns() // 1_000_000).to_bytes(6, "big")
+        + bytes((0x70 | random[0] & 0x0F, random[1], 0x80 | random[2] & 0x3F))
+        + random[3:]
+    ).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _message(turn: pb.Message) -> words.Message:

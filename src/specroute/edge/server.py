@@ -26,6 +26,8 @@ MESSAGE_OVERHEAD_BYTES = 4 << 20
 """Room in a message beside the prompt: schemas, tools, labels. Larger prompts get our own error, not gRPC's."""
 
 JOIN_POLL_S = 0.01
+LAST_REPLIES_S = 0.25
+"""How long the replies of the last requests may take to leave the machine before streams are ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,22 @@ class RouterServer:
         """Stops: not ready at once, then no new requests, then waits for those in flight."""
         await self._health.enter_graceful_shutdown()
         await anyio.sleep(times.delay_s)
-        await self._server.stop(times.grace_s)
-        with anyio.move_on_after(times.grace_s):
-            while self._in_flight():  # noqa: ASYNC110 - the guard is a pure state machine and has no event
-                await anyio.sleep(JOIN_POLL_S)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_watches)
+            await self._server.stop(times.grace_s)
+            with anyio.move_on_after(times.grace_s):
+                await self._idle()
+            group.cancel_scope.cancel()
+
+    async def _end_watches(self) -> None:
+        """Ends the streams that never end by themselves (a health watch), once no request needs the server."""
+        await self._idle()
+        await anyio.sleep(LAST_REPLIES_S)
+        await self._server.stop(None)
+
+    async def _idle(self) -> None:
+        while self._in_flight():  # noqa: ASYNC110 - the guard is a pure state machine and has no event
+            await anyio.sleep(JOIN_POLL_S)
 
     async def stop(self) -> None:
         """Stops at once; calls that run are cancelled."""

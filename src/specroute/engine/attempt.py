@@ -6,6 +6,7 @@ total timeout, the request's deadline or the latency budget. A call therefore co
 
 from __future__ import annotations
 
+import math
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,17 +28,24 @@ if TYPE_CHECKING:
     from specroute.engine.tiers import BoundedUpstream, ServedTier
     from specroute.validators.judge import ConfiguredValidator
 
+MIN_USEFUL_S = 0.005
+"""No call starts with less time than this left: a loopback round trip with a first token takes a few milliseconds."""
+
 RETRYABLE_REASON = "reset"
 """A connection that died before any byte of a response: the same call may be sent again (RFC 9110 section 9.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LegEnd:
-    """How a leg ended: a judged answer with the attempt that brought it, or nothing."""
+    """How a leg ended: a judged answer with the attempt that brought it, or nothing.
+
+    ``out_of_time`` tells that a further call might have brought one, had there been time for it.
+    """
 
     completion: Completion | None = None
     judgement: Judgement | None = None
     attempt: OpenAttempt | None = None
+    out_of_time: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -51,6 +59,7 @@ class LegEnd:
 
 
 NO_ANSWER = LegEnd()
+OUT_OF_TIME = LegEnd(out_of_time=True)
 
 
 class LegRunner:
@@ -71,17 +80,22 @@ class LegRunner:
         self._telemetry = telemetry
         self._clock = clock
 
-    async def run(self, index: int, leg: Leg, served: ServedTier, until_s: float) -> LegEnd:
+    async def run(
+        self, index: int, leg: Leg, served: ServedTier, until_s: float, *, in_own_task: bool = False
+    ) -> LegEnd:
         """Calls the tier's upstreams in turn until one gives a whole answer, and returns that answer judged.
 
-        ``until_s`` is the instant at which every call of this leg has to be over.
+        ``until_s`` is the instant at which every call of this leg has to be over; ``in_own_task`` tells that the leg is
+        a child of a task group, so that nothing but a scope cancels it.
         """
         for upstream in served.upstreams:
             for _ in range(1 + upstream.max_retries):
-                if not self._ledger.may_open() or self._clock() >= until_s:
+                if not self._ledger.may_open() or not self._ledger.affords(served.tier):
                     return NO_ANSWER
+                if until_s - self._clock() < MIN_USEFUL_S:
+                    return OUT_OF_TIME
                 attempt = self._ledger.open(served.tier, upstream, (index, leg))
-                error = await self._call(attempt, upstream, served.tier.name, until_s)
+                error = await self._call(attempt, upstream, until_s, in_own_task=in_own_task)
                 if attempt.closed is None:
                     return self._judge(attempt)
                 if error is None or error.reason != RETRYABLE_REASON or not error.before_first_byte:
@@ -89,12 +103,12 @@ class LegRunner:
         return NO_ANSWER
 
     async def _call(
-        self, attempt: OpenAttempt, upstream: BoundedUpstream, tier: str, until_s: float
+        self, attempt: OpenAttempt, upstream: BoundedUpstream, until_s: float, *, in_own_task: bool
     ) -> UpstreamError | None:
         """Makes one call. On a whole answer the attempt is left open for its verdict; else it is closed."""
         attempt.launched_at_s = self._clock()
         scope = anyio.CancelScope(deadline=until_s)
-        self._telemetry.leg_started(tier)
+        self._telemetry.leg_started(attempt.tier.name)
         try:
             with scope:
                 async with upstream.permits:
@@ -103,6 +117,10 @@ class LegRunner:
             attempt.close(AttemptEnd.FAILED, error.reason, self._clock())
             return error
         except anyio.get_cancelled_exc_class():
+            # A library that makes up a cancellation nobody asked for must not end the race.
+            if in_own_task and anyio.current_effective_deadline() > -math.inf:
+                attempt.close(AttemptEnd.FAILED, "internal", self._clock())
+                return None
             attempt.close(
                 AttemptEnd.CANCELLED, self._ledger.cancel_reason, self._clock(), (), self._ledger.cancelled_at_s
             )
@@ -111,7 +129,7 @@ class LegRunner:
             attempt.close(AttemptEnd.FAILED, "internal", self._clock())
             return None
         finally:
-            self._telemetry.leg_ended(tier)
+            self._telemetry.leg_ended(attempt.tier.name)
         if scope.cancelled_caught:
             self._close_timed_out(attempt, upstream, until_s)
         return None
@@ -122,7 +140,7 @@ class LegRunner:
         timeouts = upstream.timeouts
         sent_at_s = self._clock()
         total_at_s = min(until_s, sent_at_s + timeouts.total_s)
-        attempt.was_sent = True
+        attempt.sent_at_s = sent_at_s
         scope.deadline = min(total_at_s, sent_at_s + timeouts.first_token_s)
         async with aclosing(upstream.upstream.stream(self._request)) as chunks:
             async for chunk in chunks:
@@ -148,7 +166,7 @@ class LegRunner:
         now_s = self._clock()
         if now_s >= until_s:
             reason = "deadline"
-        elif now_s - attempt.launched_at_s >= upstream.timeouts.total_s:
+        elif attempt.sent_at_s is not None and now_s >= attempt.sent_at_s + upstream.timeouts.total_s:
             reason = "total_timeout"
         elif attempt.first_token_at_s is None:
             reason = "first_token_timeout"

@@ -7,12 +7,13 @@ because leaving it is itself a point where a cancellation can strike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
-from specroute.core.outcome import Attempt, AttemptEnd, Delivery
+from specroute.core.outcome import Attempt, Delivery
 from specroute.engine.attempt import LegRunner
 from specroute.engine.ledger import Ledger
 from specroute.engine.referee import Deliver, Fail, Failure, Launch, RaceRules, Referee, Wait
@@ -126,7 +127,7 @@ class _Run:
             while final is None:
                 match self._referee.next_step(self._clock()):
                     case Launch(leg):
-                        group.start_soon(self._run_leg, leg, stop_at_s)
+                        group.start_soon(partial(self._run_leg, leg, stop_at_s, in_own_task=True))
                     case Wait(until_s):
                         self._changed = anyio.Event()
                         with anyio.CancelScope(deadline=until_s):
@@ -141,18 +142,10 @@ class _Run:
 
     def outcome(self, step: Deliver | Fail, plan: Plan) -> Outcome:
         """Returns the outcome that ``step`` stands for, with every leg of the plan accounted for."""
-        winner = self._ends[step.leg].attempt if isinstance(step, Deliver) else None
-        won = None if winner is None else winner.closed
-        attempts = [_settled(attempt, attempt is won) for attempt in self._ledger.attempts()]
-        launched = {attempt.leg for attempt in attempts}
-        attempts.extend(
-            Attempt(leg.tier, "", "", index, leg.speculative, AttemptEnd.NOT_LAUNCHED)
-            for index, leg in enumerate(plan.legs)
-            if index not in launched
-        )
         if isinstance(step, Fail):
-            return Outcome(tuple(attempts), failure=step.why)
-        return Outcome(tuple(attempts), delivery=self._delivery(step))
+            return Outcome(self._ledger.settled(plan, None, "late"), failure=step.why)
+        attempts = self._ledger.settled(plan, self._ends[step.leg].attempt, "outranked")
+        return Outcome(attempts, delivery=self._delivery(step))
 
     def _delivery(self, step: Deliver) -> Delivery:
         end = self._ends[step.leg]
@@ -163,18 +156,10 @@ class _Run:
         attempt = end.attempt.closed
         return Delivery(end.completion, end.judgement.text, attempt.tier, attempt.upstream, step.degraded)
 
-    async def _run_leg(self, leg: int, until_s: float) -> None:
+    async def _run_leg(self, leg: int, until_s: float, *, in_own_task: bool = False) -> None:
         plan_leg = self._legs[leg]
-        end = await self._runner.run(leg, plan_leg, self._tiers[plan_leg.tier], until_s)
+        served = self._tiers[plan_leg.tier]
+        end = await self._runner.run(leg, plan_leg, served, until_s, in_own_task=in_own_task)
         self._ends[leg] = end
         self._referee.ended(leg, end)
         self._changed.set()
-
-
-def _settled(attempt: Attempt, is_winner: bool) -> Attempt:
-    """Returns the attempt with its final end: what was delivered won; another accepted answer was outranked."""
-    if is_winner:
-        return replace(attempt, end=AttemptEnd.WON)
-    if attempt.end is AttemptEnd.WON:
-        return replace(attempt, end=AttemptEnd.CANCELLED, reason="outranked")
-    return attempt

@@ -7,6 +7,7 @@ and a whole answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specroute.core.outcome import NO_COST, Attempt, AttemptCost, AttemptEnd, CostBasis, MoneySummary, Usage
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from specroute.core.outcome import Verdict
-    from specroute.core.plan import Leg
+    from specroute.core.plan import Leg, Plan
     from specroute.core.request import RouteRequest
     from specroute.core.tier import Tier
     from specroute.engine.tiers import BoundedUpstream
@@ -31,26 +32,26 @@ class OpenAttempt:
         "_leg_index",
         "_request",
         "_started_at_s",
-        "_tier",
         "_upstream",
         "closed",
         "first_token_at_s",
         "launched_at_s",
+        "sent_at_s",
+        "tier",
         "transcript",
-        "was_sent",
     )  # fmt: skip
 
     def __init__(
         self, request: RouteRequest, tier: Tier, upstream: BoundedUpstream, *, leg: tuple[int, Leg], started_at_s: float
     ) -> None:
         self._request = request
-        self._tier = tier
+        self.tier = tier
         self._upstream = upstream
         self._leg_index, self._leg = leg
         self._started_at_s = started_at_s
         self.launched_at_s = started_at_s
         self.first_token_at_s: float | None = None
-        self.was_sent = False
+        self.sent_at_s: float | None = None
         self.transcript = Transcript(upstream.upstream.model)
         self.closed: Attempt | None = None
 
@@ -71,7 +72,7 @@ class OpenAttempt:
         usage, cost = self._usage_and_cost(end)
         first = self.first_token_at_s
         self.closed = Attempt(
-            tier=self._tier.name,
+            tier=self.tier.name,
             upstream=self._upstream.upstream.name,
             model=self.transcript.model,
             leg=self._leg_index,
@@ -92,23 +93,23 @@ class OpenAttempt:
         """What it has cost, or while it runs what it is expected to cost."""
         if self.closed is not None:
             return self.closed.cost.best_nano_usd
-        return estimate_cost_nano_usd(self._tier, self._request)
+        return estimate_cost_nano_usd(self.tier, self._request)
 
     def _usage_and_cost(self, end: AttemptEnd) -> tuple[Usage | None, AttemptCost]:
         usage = self.transcript.usage
-        price = self._tier.price
+        price = self.tier.price
         if usage is not None:
             best = price.cost_of_nano_usd(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
             return usage, AttemptCost(CostBasis.METERED, best, best, best)
         # A call that never left, or that the provider refused before any token, is not billed.
-        if not self.was_sent or (end is AttemptEnd.FAILED and self.first_token_at_s is None):
+        if self.sent_at_s is None or (end is AttemptEnd.FAILED and self.first_token_at_s is None):
             return None, NO_COST
         counted = Usage(self._request.input_tokens, 0, self.transcript.output_tokens)
         low = price.cost_of_nano_usd(counted.input_tokens, counted.output_tokens)
         stopped = end in (AttemptEnd.CANCELLED, AttemptEnd.TIMED_OUT)
         if not stopped or self._upstream.cancel_stops_billing:
             return counted, AttemptCost(CostBasis.COUNTED, low, low, low)
-        expected = max(counted.output_tokens, expected_output_tokens(self._tier, self._request))
+        expected = max(counted.output_tokens, expected_output_tokens(self.tier, self._request))
         most = max(expected, self._request.generation.max_output_tokens or 0)
         best = price.cost_of_nano_usd(counted.input_tokens, expected)
         high = price.cost_of_nano_usd(counted.input_tokens, most)
@@ -145,22 +146,45 @@ class Ledger:
         self._attempts.append(attempt)
         return attempt
 
-    def attempts(self) -> tuple[Attempt, ...]:
-        """Returns the closed attempts in launch order.
+    def settled(self, plan: Plan, winner: OpenAttempt | None, passed_over: str) -> tuple[Attempt, ...]:
+        """Returns the attempts in launch order with their final ends, then the legs of ``plan`` that never ran.
+
+        What was delivered won; another accepted answer was passed over, for the reason given.
 
         Raises:
             AssertionError: one is still open: a bug.
         """
-        closed = [attempt.closed for attempt in self._attempts]
-        assert all(attempt is not None for attempt in closed), "an attempt was never closed"
-        return tuple(attempt for attempt in closed if attempt is not None)
+        closed: list[Attempt] = []
+        for attempt in self._attempts:
+            assert attempt.closed is not None, "an attempt was never closed"
+            closed.append(_final(attempt.closed, attempt is winner, passed_over))
+        # Legs launched in one instant open their calls in whatever order the loop runs them.
+        closed.sort(key=lambda attempt: (attempt.launched_after_s, attempt.leg))
+        launched = {attempt.leg for attempt in closed}
+        return (
+            *closed,
+            *(
+                Attempt(leg.tier, "", "", index, leg.speculative, AttemptEnd.NOT_LAUNCHED)
+                for index, leg in enumerate(plan.legs)
+                if index not in launched
+            ),
+        )
+
+
+def _final(attempt: Attempt, is_winner: bool, passed_over: str) -> Attempt:
+    if is_winner:
+        return replace(attempt, end=AttemptEnd.WON)
+    if attempt.end is AttemptEnd.WON:
+        return replace(attempt, end=AttemptEnd.CANCELLED, reason=passed_over)
+    return attempt
 
 
 def summarize_money(attempts: Sequence[Attempt], request: RouteRequest, strongest: Tier) -> MoneySummary:
     """Returns what the request cost, and what sending it to ``strongest`` would have cost.
 
     Where the strongest tier gave a whole answer, that answer's cost is what always-large costs; elsewhere it is
-    estimated from the delivered answer's tokens at the strongest tier's price, or from its expected answer length.
+    estimated from the delivered answer's tokens at the strongest tier's price. A request that got no answer saved
+    nothing; before anything was called, the estimate is of the expected answer length.
     """
     won = next((attempt for attempt in attempts if attempt.end is AttemptEnd.WON), None)
     delivered = 0 if won is None else won.cost.best_nano_usd
@@ -171,5 +195,5 @@ def summarize_money(attempts: Sequence[Attempt], request: RouteRequest, stronges
     elif won is not None and won.usage is not None:
         large = strongest.price.cost_of_nano_usd(won.usage.input_tokens, won.usage.output_tokens)
     else:
-        large = estimate_cost_nano_usd(strongest, request)
+        large = 0 if attempts else estimate_cost_nano_usd(strongest, request)
     return MoneySummary(delivered, spent - delivered, large)

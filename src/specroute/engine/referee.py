@@ -18,6 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from specroute.core.request import OnBudget
+from specroute.engine.attempt import MIN_USEFUL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from specroute.core.deadline import Deadline
     from specroute.core.plan import Leg
     from specroute.engine.attempt import LegEnd
-
-MIN_USEFUL_S = 0.005
-"""No call starts with less time than this left: a loopback round trip with a first token takes a few milliseconds."""
 
 
 class Prefer(Enum):
@@ -113,6 +111,7 @@ class Referee:
         self._running: set[int] = set()
         self._ends: dict[int, LegEnd] = {}
         self._held_since_s: float | None = None
+        self._out_of_time = False
 
     @property
     def is_sequential(self) -> bool:
@@ -123,6 +122,7 @@ class Referee:
         """Takes note of how ``leg`` ended."""
         self._running.discard(leg)
         self._ends[leg] = end
+        self._out_of_time |= end.out_of_time
 
     def patience_s(self) -> float:
         """Returns the instant until which a leg that runs alone may go on."""
@@ -144,7 +144,7 @@ class Referee:
         if launch is not None:
             return launch
         if not self._running:
-            return self._give_up(Failure.EXHAUSTED)
+            return self._give_up(self._why_exhausted())
         return Wait(self._wake_at_s(now_s))
 
     def _with_answer(self, best: int, now_s: float) -> Step:
@@ -175,10 +175,25 @@ class Referee:
             if self._running and not on_time:
                 return None
             leg, self._next = self._next, self._next + 1
-            if self._deadline.stop_at_s - now_s >= MIN_USEFUL_S and self._may_launch(leg):
-                self._running.add(leg)
-                return Launch(leg)
+            if not self._may_launch(leg):
+                continue
+            if self._fails_at_s - now_s < MIN_USEFUL_S:
+                self._out_of_time = True
+                return None
+            self._running.add(leg)
+            return Launch(leg)
         return None
+
+    @property
+    def _fails_at_s(self) -> float:
+        """The instant after which no answer can be of use."""
+        budget_s = self._deadline.budget_at_s
+        return budget_s if budget_s is not None and self._on_budget is OnBudget.FAIL else self._deadline.stop_at_s
+
+    def _why_exhausted(self) -> Failure:
+        if not self._out_of_time:
+            return Failure.EXHAUSTED
+        return Failure.LATENCY_BUDGET if self._fails_at_s < self._deadline.stop_at_s else Failure.DEADLINE
 
     def _wake_at_s(self, now_s: float) -> float:
         wake_s = self._deadline.stop_at_s

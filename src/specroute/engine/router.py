@@ -15,8 +15,9 @@ from specroute.core.errors import (
     RouteError,
 )
 from specroute.core.outcome import AttemptEnd, Decision
+from specroute.engine.attempt import MIN_USEFUL_S
 from specroute.engine.ledger import summarize_money
-from specroute.engine.referee import MIN_USEFUL_S, Failure
+from specroute.engine.referee import Failure
 from specroute.policy.rules import expected_output_tokens
 
 if TYPE_CHECKING:
@@ -101,16 +102,20 @@ class Router:
         _refuse_if_too_late(arrival.deadline, self._clock())
         prediction, plan, timings = self._plan(request)
         ledger = self._executor.open_ledger(request, arrival.deadline)
+
+        def stages() -> tuple[tuple[str, float], ...]:
+            return (("admit", arrival.admit_s), *timings, ("judge", ledger.judge_s))
+
         try:
             outcome = await self._executor.execute(
                 request, plan, arrival.deadline, ledger=ledger, validators=self._validation.for_plan(plan)
             )
         except anyio.get_cancelled_exc_class():
-            gone = self._decision(request, arrival, prediction, plan, attempts=ledger.attempts())
+            attempts = ledger.settled(plan, None, "client_gone")
+            gone = self._decision(request, arrival, prediction, plan, attempts=attempts, timings_s=stages())
             self._telemetry.decided(gone, "cancelled")
             raise
-        stages = (("admit", arrival.admit_s), *timings, ("judge", ledger.judge_s))
-        decision = self._decision(request, arrival, prediction, plan, attempts=outcome.attempts, timings_s=stages)
+        decision = self._decision(request, arrival, prediction, plan, attempts=outcome.attempts, timings_s=stages())
         if outcome.delivery is None:
             error = _error(outcome, decision)
             self._telemetry.decided(decision, error.reason.lower())

@@ -24,7 +24,7 @@ from specroute.predictor.onnx_model import ModelGraphError, OnnxModel
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from specroute.core.request import RouteRequest
 
@@ -69,15 +69,18 @@ class OnnxPredictor:
     def load(
         cls,
         path: str | os.PathLike[str],
-        tiers: Mapping[str, str] | None = None,
         *,
+        tiers: Sequence[str] = (),
+        service_tiers: Sequence[str] = (),
         clock: Callable[[], float] = time.perf_counter,
     ) -> Self:
         """Loads the model folder ``path`` and proves that it scores as it did when it was written.
 
         Args:
             path: the folder that ``specroute train`` wrote.
-            tiers: the manifest's tier names -> the service's; ``None``: they are the same.
+            tiers: the service's tiers that the manifest's stand for, in the manifest's order; empty: those of the same
+                name, or where none has it and there are as many, those at the same place.
+            service_tiers: all tiers of the service, cheapest first; empty: not checked.
             clock: see the constructor.
 
         Raises:
@@ -86,7 +89,7 @@ class OnnxPredictor:
         """
         folder = Path(path)
         manifest = read_manifest(folder)
-        tier = _service_tier(folder, manifest, tiers)
+        tier = _service_tier(folder, manifest, tiers, service_tiers)
         contents = read_verified(folder, manifest)
         try:
             model = OnnxModel(contents[MODEL_FILE])
@@ -136,16 +139,19 @@ class OnnxPredictor:
                 raise ModelArtifactError(folder / MODEL_FILE, problem)
 
 
-def _service_tier(folder: Path, manifest: Manifest, tiers: Mapping[str, str] | None) -> str:
+def _service_tier(folder: Path, manifest: Manifest, tiers: Sequence[str], service_tiers: Sequence[str]) -> str:
     scored = manifest.tiers[0]
-    if tiers is None:
-        return scored
-    path = folder / MANIFEST_FILE
     known = ", ".join(manifest.tiers)
-    if unknown := sorted(tiers.keys() - set(manifest.tiers)):
-        raise ModelArtifactError(path, f"the model has no tier {unknown[0]!r}", f"map its tiers ({known}) to yours")
-    if missing := [tier for tier in manifest.tiers if tier not in tiers]:
-        raise ModelArtifactError(path, f"tier {missing[0]!r} is not mapped", f"map its tiers ({known}) to yours")
-    if len(set(tiers.values())) != len(tiers):
-        raise ModelArtifactError(path, "two of its tiers are mapped to one of yours", "map each to another tier")
-    return tiers[scored]
+    mend = f"name the service's tiers for its tiers ({known}), in this order, in predictor.tiers"
+    path = folder / MANIFEST_FILE
+    if tiers:
+        if len(tiers) != len(manifest.tiers):
+            raise ModelArtifactError(path, f"the model has {len(manifest.tiers)} tiers, {len(tiers)} are given", mend)
+        if len(set(tiers)) != len(tiers):
+            raise ModelArtifactError(path, "two of its tiers are mapped to one of the service's", mend)
+        return tiers[0]
+    if not service_tiers or scored in service_tiers:
+        return scored
+    if len(service_tiers) != len(manifest.tiers):
+        raise ModelArtifactError(path, f"its tier {scored!r} is none of the service's", mend)
+    return service_tiers[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,7 +20,7 @@ from specroute.upstreams.openai_wire import decode, error_words
 from specroute.upstreams.transport import AiohttpStream, AiohttpTransport, is_cancel_requested
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from specroute.core.outcome import Chunk
     from specroute.core.request import RouteRequest
@@ -119,11 +120,13 @@ class OpenAIHttpUpstream:
             UpstreamError: the call failed; nothing else escapes but cancellation.
         """
         body: httpx.AsyncByteStream | None = None
+        reads: AsyncIterator[bytes] | None = None
         try:
             response = await self._transport.handle_async_request(self._request(request))
             body = _body_of(response)
             answer = await _answer_to(response, body)
-            async for data in body:
+            reads = aiter(body)
+            async for data in reads:
                 chunk = answer.feed(data)
                 if answer.is_done:
                     _finish(body)
@@ -141,7 +144,8 @@ class OpenAIHttpUpstream:
         except Exception as error:  # noqa: BLE001 - the border: whatever a transport or a peer does becomes a value
             raise self._as_upstream_error(error, has_response=body is not None) from None
         finally:
-            if body is not None:
+            if body is not None:  # over our own transport nothing here suspends
+                await _close_reads(reads)
                 await body.aclose()
 
     def _request(self, request: RouteRequest) -> httpx.Request:
@@ -220,16 +224,24 @@ async def _answer_to(response: httpx.Response, body: httpx.AsyncByteStream) -> A
 
 
 async def _refusal_words(body: httpx.AsyncByteStream) -> str:
-    """Returns type and code of an error body, or "" where there are none; reads at most 16 KiB of it."""
+    """Returns type and code of an error body, or "" where there are none; reads little more than 16 KiB of it."""
     read = bytearray()
+    reads = aiter(body)
     try:
-        async for data in body:
+        async for data in reads:
             read += data
             if len(read) > _MAX_REFUSAL_BYTES:
+                await _close_reads(reads)
                 return ""
         return error_words(decode(bytes(read)).error)
     except (httpx.RequestError, UpstreamError):
         return ""  # the status says enough
+
+
+async def _close_reads(reads: AsyncIterator[bytes] | None) -> None:
+    # Another transport's body may be a generator, which does not like to be dropped half read.
+    if isinstance(reads, AsyncGeneratorType):
+        await reads.aclose()
 
 
 def _finish(body: httpx.AsyncByteStream) -> None:

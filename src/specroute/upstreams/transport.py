@@ -283,6 +283,7 @@ def _as_httpx(error: BaseException, request: httpx.Request | None = None) -> htt
     )
     if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
         kind = httpx.RemoteProtocolError  # the peer left within the head of its response
-    number = error.errno if isinstance(error, OSError) else None
+    # In a TLS error the number is OpenSSL's.
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientSSLError) else None
     name = "" if number is None else f" {errno.errorcode.get(number, number)}"
     return kind(f"{type(error).__name__}{name}", request=request)

@@ -24,14 +24,14 @@ class OutputContract:
     An answer that brings tool calls is judged by them, whatever text stands beside them. Reasons: ``not_json``,
     ``not_an_object``, ``schema``, ``regex``, ``not_a_choice``, ``too_complex``, ``invalid_schema``, ``invalid_regex``,
     ``unknown_tool``, ``wrong_tool``, ``unexpected_tool_call``, ``tool_call_missing``, ``tool_arguments_not_json``,
-    ``tool_arguments_schema``. Abstains with ``no_contract`` from free text of a request without tools.
+    ``tool_arguments_schema``. Free text of a request without tools keeps its contract trivially: ``no_contract``.
     """
 
     name = "output_contract"
     is_contract = True
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
-        """Returns ACCEPT or REJECT, or ABSTAIN where nothing was asked for."""
+        """Returns ACCEPT or REJECT; never abstains."""
         generation = request.generation
         if completion.tool_calls:
             fault = tool_calls_fault(generation, completion.tool_calls)
@@ -39,9 +39,7 @@ class OutputContract:
         if fault := missing_call_fault(generation):
             return self._verdict(fault, "")
         if isinstance(request.output, TextOutput):
-            if generation.tools:
-                return self._verdict(None, "no_tool_call")
-            return Verdict(self.name, VerdictKind.ABSTAIN, "no_contract")
+            return self._verdict(None, "no_tool_call" if generation.tools else "no_contract")
         return self._verdict(_text_fault(request.output, completion.text), request.output.kind)
 
     def _verdict(self, fault: str | None, accepted_as: str) -> Verdict:

@@ -58,12 +58,14 @@ def compare(trained: Trained, learnt: Outcomes, test: Outcomes, *, pair: str, se
     """Measures the exported graph and the baselines, fitted on the rows of ``learnt``, on the rows of ``test``.
 
     Raises:
-        ValueError: the test file has no row of the pair.
+        ValueError: the test file has no row of the pair, or shares groups with ``learnt``.
     """
     known = [row for row in learnt.rows if row.pair == pair]
     rows = [row for row in test.rows if row.pair == pair]
     if not rows:
         raise ValueError(f"the test file has no rows of pair {pair!r}; give one that has, or leave out --test")
+    if shared := {row.group_id for row in learnt.rows} & {row.group_id for row in rows}:
+        raise ValueError(f"{len(shared)} groups are in both --outcomes and --test; give a test file of unseen groups")
     p = {
         MODEL: trained.p([row.prompt for row in rows]),
         SOURCE_MEAN: _source_mean(known, rows),

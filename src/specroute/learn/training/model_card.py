@@ -34,6 +34,12 @@ def model_card(manifest: Manifest, outcomes: Outcomes) -> str:
 def _head(manifest: Manifest) -> str:
     has_test = manifest.metrics["test"] is not None
     test = ' \\\n  --test "$SPECROUTE_OUTCOMES_TEST"' if has_test else ""
+    also = (
+        ", `SPECROUTE_OUTCOMES_TEST` of others to test on,\n"
+        "none of whose prompts is a near-duplicate of one in the first"
+        if has_test
+        else ""
+    )
     auxiliary = "" if manifest.training["auxiliary_allowed"] else " --no-auxiliary"
     return f"""
 # Predictor `{manifest.version}`
@@ -47,11 +53,7 @@ specroute train --outcomes "$SPECROUTE_OUTCOMES"{test} \\
   --pair '{manifest.pair}' --seed {manifest.training["seed"]}{auxiliary} --out router_models/default
 ```
 
-`SPECROUTE_OUTCOMES` is the path of recorded outcomes to learn from{
-        ", `SPECROUTE_OUTCOMES_TEST` of others to test on, whose prompts and near-duplicates are not in the first"
-        if has_test
-        else ""
-    }.
+`SPECROUTE_OUTCOMES` is the path of outcomes to learn from{also}.
 The same file, seed and library versions give the same bytes; `manifest.json` holds the hashes.
 """
 
@@ -61,8 +63,8 @@ def _use(manifest: Manifest) -> str:
 ## Intended use
 
 Deciding, before anything is called, whether a request is sent to `{manifest.tiers[0]}`, to `{manifest.tiers[-1]}`,
-or to both. The score is one input of a decision that also checks the answer; it is not a judgement of the prompt, its author
-or the answer. Train your own on your own traffic: the level is that of two models at one time on benchmark questions.
+or to both. The score is one input of a decision that also checks the answer; it is not a judgement of the prompt, its
+author or the answer. Train your own on your own traffic: the level is that of two models at one time on the data below.
 """
 
 
@@ -79,7 +81,7 @@ publish them. Nothing of a prompt or an answer is kept in this folder but hashed
 
 Learnt from: {data.rows:,} rows of the pair and {data.auxiliary_rows:,} of other pairs.
 Calibrated on {data.calibration_rows:,} other rows of the pair.
-Hash of the columns {", ".join(f"`{column}`" for column in data.columns)}: `{data.sha256}`.
+Hash of the columns {_listed(data.columns)}: `{data.sha256[:16]}` (in full in `manifest.json`).
 Rows of one `group_id` (near-duplicates) are never on two sides of a split.
 
 Schema of a row: `prompt` (text), `pair` (`mini|large`), `mini_correct` (true or false) or `mini_score` (0 to 1, 0.99
@@ -106,7 +108,7 @@ def _method(manifest: Manifest) -> str:
    case-folded. Words, and characters of scripts without spaces, and pairs of neighbours are hashed into
    2^{features.hash_bits} buckets; all digits are one digit. Nothing but the text is read: no source, subject, task type
    or output format.
-2. {len(features.dense)} surface measures: {", ".join(f"`{name}`" for name in features.dense)}.
+2. {len(features.dense)} surface measures: {_listed(features.dense)}.
 3. Logistic regression on both; n-grams weighted by rarity and scaled to length 1. Rows of other pairs share weights
    with the pair's own where that helped on held-out groups. Chosen by log-loss, {cross["folds"]}-fold, grouped:
 
@@ -155,12 +157,15 @@ This model less a baseline, pooled, resampled together:
 _LIMITS = """
 ## Limits
 
-- Benchmark questions with checkable answers, one turn each, almost all in English, models of 2024. What is acceptable
-  to a user is not what a benchmark counts as correct.
-- Out of distribution the calibration breaks: on a kind of task that is not above, a score may be far from the truth,
-  and mostly too high. Watch the outcomes of what is sent directly, and check answers.
-- Other languages get scores of their own, but hardly any of these texts were trained on: such a score is mostly length,
-  form and the overall level.
+- It knows the prompts it learnt from and their like. Recorded outcomes of public benchmarks are questions with
+  checkable answers, one turn each, almost all in English; what is acceptable to a user is not what a benchmark counts
+  as correct.
+- Out of distribution the calibration breaks: on a kind of task that is not above, a score may be far from the truth, so
+  that much of what is sent directly fails. Watch its outcomes, and check answers.
+- Where the AUROC of one source has 0.5 within its interval, the model does not rank that source's prompts; it knows
+  their level at best.
+- A language that was hardly trained on gets scores of its own, but such a score is mostly length, form and overall
+  level.
 - The text is all it sees: not the conversation before it, the system message, or the tools of the request.
 - A first, linear model: it knows words and pairs of words, not what they mean.
 """
@@ -175,6 +180,10 @@ Made to score 2,000 characters in at most 150 microseconds on one core, with a b
 `python benchmarks/scoring.py` prints what it takes on your machine. A request that cannot be scored (no text, a
 non-finite score) is treated as uncertain and counted.
 """
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _figure(figure: dict[str, float | None], *, signed: bool = False) -> str:
