@@ -3,8 +3,9 @@
 #   docker build -t specroute .
 #   docker run --read-only -v $PWD/config.yaml:/etc/specroute/config.yaml:ro -p 50051:50051 specroute
 #
-# The configuration must listen on 0.0.0.0:50051 and 0.0.0.0:9464, and finds the trained model at
-# /usr/share/specroute/router_models/default. With tls set, give the platform's own TLS health probe instead.
+# The configuration must listen on 0.0.0.0:50051 and 0.0.0.0:9464; the trained model is found as router_models/default, and
+# where all of /etc/specroute is mounted, as /usr/share/specroute/router_models/default. With tls set, use the platform's
+# own TLS health probe instead of the one below.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -24,6 +25,8 @@ RUN groupadd --system --gid 10001 specroute \
     && useradd --system --uid 10001 --gid specroute --no-create-home --shell /usr/sbin/nologin specroute
 COPY --from=build /opt/specroute /opt/specroute
 COPY router_models /usr/share/specroute/router_models
+# Paths in a configuration start at its folder: this one makes config.example.yaml right as it stands.
+RUN mkdir /etc/specroute && ln -s /usr/share/specroute/router_models /etc/specroute/router_models
 ENV PATH=/opt/specroute/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 EXPOSE 50051 9464

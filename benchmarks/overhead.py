@@ -42,7 +42,7 @@ tiers:
   - name: large
     price: {{input_usd_per_mtok: 2.50, output_usd_per_mtok: 10.00}}
     upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: large}}]
-predictor: {{prior: 0.5}}
+predictor: {{model: {model}}}
 policy: {{kind: always, tier: mini}}
 drain: {{delay: 0s, grace: 1s}}
 """

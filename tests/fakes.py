@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -405,7 +405,3 @@ def pair_of(
         race=race,
         max_attempts=max_attempts,
     )
-
-
-def constrained(request: RouteRequest, constraints: Constraints) -> RouteRequest:
-    return replace(request, constraints=constraints)

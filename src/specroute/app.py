@@ -93,14 +93,13 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
             telemetry=telemetry,
             report_bug=log_bug,
         )
+        servicer.warm_up()
         server = RouterServer(servicer, lambda: admission.in_flight, max_prompt_bytes=settings.limits.max_prompt_bytes)
         metrics_listen = settings.metrics_listen
         with serving_metrics(registry, metrics_listen.host, metrics_listen.port) as metrics_port:
             try:
                 port = await server.start(settings.listen.host, settings.listen.port, _tls(settings))
-                addresses = Addresses(
-                    _address(settings.listen.host, port), _address(metrics_listen.host, metrics_port)
-                )
+                addresses = Addresses(_address(settings.listen.host, port), _address(metrics_listen.host, metrics_port))
                 drain = DrainTimes(settings.drain.delay_s, settings.drain.grace_s)
                 yield RunningApp(addresses, server, drain)
             finally:

@@ -7,11 +7,13 @@ from specroute.demo.run import PolicyRun, Result
 from specroute.edge.aio_client import Answered, Receipt
 from specroute.v1 import decision_pb2
 
+ASKED = RouteRequest("", (Message(Role.USER, "2 + 2?"),))
+
 
 @dataclass(frozen=True)
 class FakeCase:
     source: str = "maths"
-    request: RouteRequest = RouteRequest("", (Message(Role.USER, "2 + 2?"),))
+    request: RouteRequest = ASKED
 
     def is_right(self, answer: Answered) -> bool:
         return answer.text == "4"

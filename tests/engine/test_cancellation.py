@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from specroute.core.errors import UpstreamError
 from specroute.core.outcome import AttemptEnd, Chunk, FinishReason
 from specroute.engine.referee import Prefer, RaceRules
 from tests.engine.stories import story
-from tests.fakes import Hang, Pause, Until, breaks, pair_of, says
+from tests.fakes import FakeUpstream, Hang, Pause, Until, breaks, pair_of, router_of, says, served_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from specroute.core.request import RouteRequest
+
 
 PLANS = ("direct", "cascade", "hedge", "race")
 INSTANTS = [0.0, 0.1, 0.5, 0.999, 1.0, 1.001, 1.5, 2.0, 2.5, 2.999]
@@ -70,11 +73,6 @@ def test_a_caller_that_goes_away_starts_no_failover_and_no_escalation(plan: str)
 
 
 def test_an_upstream_that_turns_a_cancel_into_an_error_starts_no_further_call() -> None:
-
-    import anyio
-
-    from specroute.core.errors import UpstreamError
-    from tests.fakes import FakeUpstream, router_of, served_of
 
     class Swallowing(FakeUpstream):
         async def stream(self, request: RouteRequest) -> AsyncGenerator[Chunk, None]:

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from specroute.core.outcome import AttemptCost, Chunk, CostBasis, Usage
+from specroute.core.deadline import Deadline
+from specroute.core.outcome import AttemptCost, AttemptEnd, Chunk, CostBasis, Usage
+from specroute.core.plan import Leg
 from specroute.core.request import BYTES_PER_TOKEN, Generation, RouteRequest
-from specroute.engine.tiers import Timeouts
+from specroute.engine.ledger import Ledger
+from specroute.engine.router import Arrival
+from specroute.engine.tiers import BoundedUpstream, Timeouts
 from specroute.policy.rules import estimate_cost_nano_usd
 from tests.engine.stories import story
 from tests.fakes import (
@@ -141,8 +145,6 @@ def test_a_request_that_got_no_answer_saved_nothing(plan: str) -> None:
 
 
 def test_a_dry_run_estimates_what_always_large_costs() -> None:
-    from specroute.core.deadline import Deadline
-    from specroute.engine.router import Arrival
 
     service = pair_of(says("ok"), says("ok"))
     request = request_of()
@@ -155,10 +157,6 @@ def test_a_dry_run_estimates_what_always_large_costs() -> None:
 
 
 def test_an_attempt_is_closed_only_once() -> None:
-    from specroute.core.outcome import AttemptEnd
-    from specroute.core.plan import Leg
-    from specroute.engine.ledger import Ledger
-    from specroute.engine.tiers import BoundedUpstream
 
     async def close_twice() -> None:
         ledger = Ledger(request_of(), 0.0, 4)

@@ -200,6 +200,18 @@ async def test_a_label_that_is_not_utf8_is_refused(service: Service) -> None:
     assert failed.fields[0].startswith("labels")
 
 
+@pytest.mark.parametrize(
+    "duration",
+    [
+        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # 2**63 - 1 s
+        b"\x08\x01\x10\xff\xff\xff\xff\x07",  # 1 s and 2**31 - 1 ns
+        b"\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",  # 1 s and -1 ns
+    ],
+)
+async def test_a_budget_that_is_no_duration_is_refused(service: Service, duration: bytes) -> None:
+    assert_names(await refusal(service, MESSAGE + text(6, text(1, duration))), "constraints.latency_budget")
+
+
 @pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\x0a\x05ab", b"\x00" * 40, b"GET / HTTP/1.1\r\n\r\n"])
 async def test_bytes_that_are_no_message_are_refused(service: Service, data: bytes) -> None:
     failed = await refusal(service, data)
@@ -224,7 +236,7 @@ async def test_a_request_id_comes_back_in_the_error(service: Service) -> None:
 async def test_a_prompt_of_exactly_the_limit_passes(service: Service, upstream: MockUpstream, nonce: str) -> None:
     prompt = upstream.on(nonce, mini=says("Fine."), large=hangs())
 
-    reply = await service.client.route(prompt + "x" * (MAX_PROMPT_BYTES - len(prompt)))
+    reply = await service.client.route(prompt + " " * (MAX_PROMPT_BYTES - len(prompt)))
 
     assert reply.output.text == "Fine."
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from specroute.edge.client import CallFailed
-    from specroute.v1 import router_pb2
+    from specroute.edge.client import CallFailed, RouteRequest
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 
@@ -76,14 +75,13 @@ def decide(
     typer.echo(client.to_json(reply) if as_json else in_words(reply.decision))
 
 
-def _request(prompt: str | None, path: Path | None) -> router_pb2.RouteRequest:
-    from specroute.edge.client import read_request
-    from specroute.v1 import router_pb2
+def _request(prompt: str | None, path: Path | None) -> RouteRequest:
+    from specroute.edge.client import prompt_request, read_request
 
     if (prompt is None) == (path is None):
         raise typer.BadParameter('give a prompt, "..." , or --request FILE.json, and not both')
     if path is None:
-        return router_pb2.RouteRequest(messages=[router_pb2.Message(role="user", content=prompt or "")])
+        return prompt_request(prompt or "")
     try:
         return read_request(path)
     except ValueError as error:

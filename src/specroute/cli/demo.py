@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -10,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from specroute.demo.report import Report
-    from specroute.demo.run import Demo, DemoOptions
+    from specroute.demo.run import Demo, DemoOptions, Progress
 
 FAILURE, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -138,12 +139,18 @@ def _run(comparison: Demo) -> bool:
 
     try:
         with ConsoleProgress(Console(stderr=True)) as progress:
-            anyio.run(comparison.run, progress)
-    except KeyboardInterrupt:
-        return True
+            anyio.run(_until_told, comparison, progress)
     except (ConfigError, OSError, ValueError) as error:
         _give_up(FAILURE, str(error))
-    return False
+    return comparison.is_stopped
+
+
+async def _until_told(comparison: Demo, progress: Progress) -> None:
+    import asyncio
+
+    # Not KeyboardInterrupt, which strikes anywhere: stopping gives up the requests and lets the service stop properly.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, comparison.stop)
+    await comparison.run(progress)
 
 
 def _report(comparison: Demo, *, recorded: bool) -> Report:

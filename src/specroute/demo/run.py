@@ -97,7 +97,7 @@ class Progress(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Demo:
     """One comparison: ``runs`` gets one entry per policy as soon as it starts, so that a part of it can be shown."""
 
@@ -107,6 +107,14 @@ class Demo:
     tiers: Sequence[TierProfile]
     options: DemoOptions
     runs: list[PolicyRun] = field(default_factory=list)
+    is_stopped: bool = False
+    _sending: anyio.CancelScope | None = None
+
+    def stop(self) -> None:
+        """Sends nothing more and gives up what is in flight: ``run`` returns soon. Services still start and stop."""
+        self.is_stopped = True
+        if self._sending is not None:
+            self._sending.cancel()
 
     async def run(self, progress: Progress) -> None:
         """Sends every case under every policy, one policy after the other.
@@ -124,6 +132,8 @@ class Demo:
                 for policy in self.policies
             ]
             for policy, service in zip(self.policies, settings, strict=True):
+                if self.is_stopped:
+                    return
                 run = PolicyRun(policy.name, len(self.cases))
                 self.runs.append(run)
                 progress.started(policy.name, run.expected)
@@ -134,6 +144,9 @@ class Demo:
     async def _send_all(self, client: RouterClient, run: PolicyRun, progress: Progress) -> None:
         waiting = iter(enumerate(self.cases))
         async with anyio.create_task_group() as group:
+            self._sending = group.cancel_scope
+            if self.is_stopped:
+                return
             for _ in range(self.options.concurrency):
                 group.start_soon(self._send_some, client, run, waiting, progress)
 

@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
 from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
+from specroute.v1.router_pb2 import RouteRequest as RouteRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,14 +42,19 @@ class CallFailed(Exception):
         return f"{self.code} {self.reason}: {self.message}" if self.reason else f"{self.code}: {self.message}"
 
 
-def read_request(path: Path) -> router_pb2.RouteRequest:
+def prompt_request(prompt: str) -> RouteRequest:
+    """Returns a request of one user message."""
+    return RouteRequest(messages=[router_pb2.Message(role="user", content=prompt)])
+
+
+def read_request(path: Path) -> RouteRequest:
     """Returns the request in ``path``, the proto's JSON form.
 
     Raises:
         ValueError: one line that says what is wrong with the file.
     """
     try:
-        return json_format.Parse(path.read_text("utf-8"), router_pb2.RouteRequest())
+        return json_format.Parse(path.read_text("utf-8"), RouteRequest())
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}; give the path of a JSON file") from error
     except (json_format.ParseError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -56,7 +62,7 @@ def read_request(path: Path) -> router_pb2.RouteRequest:
         raise ValueError(f"{path}: is no RouteRequest in the proto's JSON form: {what}") from error
 
 
-def route(server: str, request: router_pb2.RouteRequest, timeout_s: float) -> router_pb2.RouteResponse:
+def route(server: str, request: RouteRequest, timeout_s: float) -> router_pb2.RouteResponse:
     """Calls ``Route``.
 
     Raises:
@@ -65,7 +71,7 @@ def route(server: str, request: router_pb2.RouteRequest, timeout_s: float) -> ro
     return _call(server, lambda stub: stub.Route(request, timeout=timeout_s))
 
 
-def decide(server: str, request: router_pb2.RouteRequest, timeout_s: float) -> router_pb2.DecideResponse:
+def decide(server: str, request: RouteRequest, timeout_s: float) -> router_pb2.DecideResponse:
     """Calls ``Decide``.
 
     Raises:

@@ -25,6 +25,7 @@ from specroute.validators.schema import SchemaError, check_schema
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from google.protobuf.duration_pb2 import Duration
     from protovalidate import Violation
 
 M = TypeVar("M", bound=Message)
@@ -35,6 +36,9 @@ SPECULATIONS = {
     pb.SPECULATION_NEVER: words.Speculation.NEVER,
     pb.SPECULATION_ALWAYS: words.Speculation.ALWAYS,
 }
+
+NANOS = 1_000_000_000
+MAX_DURATION_S = 315_576_000_000
 
 _VALIDATOR = protovalidate.Validator()
 
@@ -151,16 +155,22 @@ def _hints(hints: pb.Hints) -> words.Hints:
 
 
 def _constraints(constraints: pb.Constraints) -> words.Constraints:
-    budget = constraints.latency_budget
     fail = constraints.on_budget == pb.ON_BUDGET_FAIL
     return words.Constraints(
-        latency_budget_s=budget.seconds + budget.nanos * 1e-9 if constraints.HasField("latency_budget") else None,
+        latency_budget_s=_seconds(constraints.latency_budget) if constraints.HasField("latency_budget") else None,
         max_cost_nano_usd=constraints.max_cost_nano_usd if constraints.HasField("max_cost_nano_usd") else None,
         allowed_tiers=tuple(constraints.allowed_tiers),
         force_tier=constraints.force_tier,
         speculation=SPECULATIONS.get(constraints.speculation, words.Speculation.AUTO),
         on_budget=words.OnBudget.FAIL if fail else words.OnBudget.BEST_EFFORT,
     )
+
+
+def _seconds(duration: Duration) -> float:
+    """Returns seconds, >= 0; NaN for fields that make no duration (google/protobuf/duration.proto)."""
+    if not 0 <= duration.seconds <= MAX_DURATION_S or not 0 <= duration.nanos < NANOS:
+        return math.nan
+    return duration.seconds + duration.nanos / NANOS
 
 
 def _violations(request: words.RouteRequest, limits: RequestLimits) -> Iterator[FieldViolation]:
@@ -244,7 +254,10 @@ def _constraint_violations(request: words.RouteRequest, limits: RequestLimits) -
         contradiction = f"'{force}' is not the strongest tier, but hints.quality is HIGH; drop one of them"
         yield FieldViolation("constraints.force_tier", contradiction)
     budget = constraints.latency_budget_s
-    if budget is not None and budget < limits.min_latency_budget_s:
+    if budget is not None and math.isnan(budget):
+        what = f"is no duration; send 0 to {MAX_DURATION_S} seconds and 0 to {NANOS - 1} nanos"
+        yield FieldViolation("constraints.latency_budget", what)
+    elif budget is not None and budget < limits.min_latency_budget_s:
         least = f"is {budget:g} s; the least that can be met is {limits.min_latency_budget_s:g} s"
         yield FieldViolation("constraints.latency_budget", least)
 
