@@ -98,7 +98,7 @@ def measure(rounds: int, requests: int) -> None:
             servers = {"floor": (floor.pid, floor_line.split()[2]), "specroute": (ours.pid, ours_line.split()[2])}
             cpu: dict[str, list[float]] = {name: [] for name in servers}
             rate: dict[str, list[float]] = {name: [] for name in servers}
-            for name, (_, address) in servers.items():
+            for _, address in servers.values():
                 asyncio.run(drive(address, 300))
             for round_ in range(rounds):
                 order = list(servers) if round_ % 2 else list(servers)[::-1]
@@ -110,7 +110,9 @@ def measure(rounds: int, requests: int) -> None:
                     rate[name].append(requests / wall)
     ratios = [ours_us / floor_us for ours_us, floor_us in zip(cpu["specroute"], cpu["floor"], strict=True)]
     for name in servers:
-        print(f"{name:10} CPU per request {statistics.median(cpu[name]):6.0f} us   {statistics.median(rate[name]):6.0f} /s")
+        print(
+            f"{name:10} CPU per request {statistics.median(cpu[name]):5.0f} us, {statistics.median(rate[name]):5.0f} /s"
+        )
     print(f"ratio      {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f}; target <= 1.50)")
 
 

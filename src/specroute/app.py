@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ from specroute.validators.judge import ConfiguredValidator, OnAbstain
 from specroute.validators.registry import BUILT_IN, load_validator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     import httpx
 
@@ -45,6 +45,14 @@ if TYPE_CHECKING:
     from specroute.core.ports import Predictor, Telemetry
 
 MIN_LATENCY_BUDGET_S = 0.01
+
+
+class SettingRefused(ValueError):
+    """What a setting names cannot be used; ``key`` is the setting's path, the text says what to mend."""
+
+    def __init__(self, key: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
 
     Raises:
         OSError: an address cannot be bound.
-        ValueError: a validator or the model cannot be used; one line that says what to mend.
+        SettingRefused: a validator, the model or a key cannot be used.
     """
     registry = prometheus_client.CollectorRegistry()
     telemetry = LoggingTelemetry(PrometheusTelemetry(registry))
@@ -109,7 +117,10 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
 
 def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, telemetry: Telemetry) -> Router:
     """Returns the router that ``settings`` describe, calling its upstreams over ``transport``."""
-    served = {tier.name: _served_tier(tier, transport) for tier in settings.tiers}
+    served = {}
+    for index, tier in enumerate(settings.tiers):
+        with _naming("tiers", index, "upstreams"):
+            served[tier.name] = _served_tier(tier, transport)
     planner = Planner(
         tiers=tuple(tier.tier for tier in served.values()),
         policy=_policy(settings),
@@ -133,9 +144,10 @@ def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, teleme
 def build_predictor(settings: Settings) -> Predictor:
     """Returns the configured predictor: a loaded and checked model, a fixed prior, or none (every tier uncertain)."""
     if settings.predictor is not None and settings.predictor.model is not None:
-        return OnnxPredictor.load(
-            settings.predictor.model, tiers=settings.predictor.tiers, service_tiers=settings.tier_names
-        )
+        with _naming("predictor", "model"):
+            return OnnxPredictor.load(
+                settings.predictor.model, tiers=settings.predictor.tiers, service_tiers=settings.tier_names
+            )
     return PriorPredictor(settings.prior_by_tier)
 
 
@@ -210,18 +222,31 @@ def _condition(settings: WhenSettings) -> Condition:
 
 
 def _validation(settings: Settings) -> Validation:
-    configured = {item.name: _validator(item, item.on_abstain) for item in settings.validation.validators}
+    configured = {}
+    for index, item in enumerate(settings.validation.validators):
+        with _naming("validation", "validators", index):
+            configured[item.name] = _validator(item, item.on_abstain)
     by_name = {name: ConfiguredValidator(make()) for name, make in BUILT_IN.items()} | configured
-    for rule in settings.policy.rules:
-        for item in rule.validators:
-            if item.use is not None or item.on_abstain is not None:
-                by_name[item.name] = _validator(item, item.on_abstain or settings.validation.on_abstain)
+    for index, rule in enumerate(settings.policy.rules):
+        for extra in rule.validators:
+            if extra.use is not None or extra.on_abstain is not None:
+                with _naming("policy", "rules", index, "validators"):
+                    by_name[extra.name] = _validator(extra, extra.on_abstain or settings.validation.on_abstain)
     return Validation(tuple(configured.values()), by_name)
 
 
 def _validator(settings: RuleValidatorSettings, on_abstain: str) -> ConfiguredValidator:
     validator = BUILT_IN[settings.name]() if settings.use is None else load_validator(settings.use)
     return ConfiguredValidator(validator, OnAbstain(on_abstain))
+
+
+@contextmanager
+def _naming(*key: str | int) -> Iterator[None]:
+    """Adds to what is refused in the block which setting asked for it."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingRefused(key, str(error)) from error
 
 
 def _deadlines(settings: Settings) -> DeadlinePolicy:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from specroute.app import RunningApp, running
 from specroute.config.load import parse_settings
 from tests.integration.mock_upstream import MockUpstream
 from tests.integration.reflection_client import ReflectionClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 MINI_PRICE = {"input_usd_per_mtok": 0.15, "cached_input_usd_per_mtok": 0.075, "output_usd_per_mtok": 0.60}
 LARGE_PRICE = {"input_usd_per_mtok": 2.50, "output_usd_per_mtok": 10.00}
@@ -107,12 +110,13 @@ async def scrape(address: str) -> dict[str, float]:
 async def serving(document: dict[str, Any], environ: dict[str, str] | None = None) -> AsyncIterator[Service]:
     """Runs the service in this process."""
     settings = parse_settings(as_yaml(document), folder=Path.cwd(), environ=environ or {})
-    async with running(settings) as app:
-        client = await ReflectionClient.connect(app.addresses.serving)
-        try:
-            yield Service(app, client)
-        finally:
-            await client.close()
+    with capture_logs():
+        async with running(settings) as app:
+            client = await ReflectionClient.connect(app.addresses.serving)
+            try:
+                yield Service(app, client)
+            finally:
+                await client.close()
 
 
 @dataclass(frozen=True)

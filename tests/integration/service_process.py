@@ -6,17 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.abc import Process
 
 from tests.integration.conftest import as_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from anyio.abc import Process
 
 READY_WITHIN_S = 30.0
 
@@ -56,7 +59,7 @@ async def service_process(
     """Starts the service, waits until it is ready, and kills it at the end if it still runs."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "config.yaml")
-        path.write_text(as_yaml(document))
+        await anyio.Path(path).write_text(as_yaml(document))
         process = await anyio.open_process(command(path, *arguments), env={**os.environ, **(environ or {})})
         assert process.stdout is not None
         assert process.stderr is not None
@@ -82,7 +85,7 @@ async def service_process(
 
 async def _gather(stream: Any, into: list[bytes]) -> None:
     async for data in stream:
-        into.append(data)
+        into.append(data)  # noqa: PERF401 - read by others while it grows
 
 
 def refusal(document: dict[str, Any] | str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -16,6 +15,9 @@ from specroute.v1 import router_pb2, router_pb2_grpc
 from tests.integration.conftest import LARGE_PRICE, MINI_PRICE, Plans, Service, config, serving, tier
 from tests.integration.mock_upstream import MockUpstream, answers_status, calls_tool, hangs, says
 from tests.integration.reflection_client import SERVICE, Failed, ends, kind, seconds, words
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 
@@ -84,9 +86,7 @@ async def test_the_decision_tells_everything(plans: Plans, upstream: MockUpstrea
     cost = decision.cost
     assert (cost.delivered_nano_usd, cost.waste_nano_usd) == (mini.cost_nano_usd, large.cost_nano_usd)
     assert cost.always_large_estimate_nano_usd == 1_000 * 2_500 + 500 * 10_000
-    assert cost.saved_nano_usd == (
-        cost.always_large_estimate_nano_usd - cost.delivered_nano_usd - cost.waste_nano_usd
-    )
+    assert cost.saved_nano_usd == (cost.always_large_estimate_nano_usd - cost.delivered_nano_usd - cost.waste_nano_usd)
     deadline = decision.deadline
     assert seconds(deadline.deadline) == pytest.approx(5, abs=0.1)
     assert seconds(deadline.latency_budget) == pytest.approx(3)
@@ -276,9 +276,7 @@ async def test_constraints_shape_the_plan(plans: Plans, upstream: MockUpstream, 
 
 async def test_a_forced_tier_does_not_escalate(plans: Plans, upstream: MockUpstream, nonce: str) -> None:
     with pytest.raises(Failed) as caught:
-        await plans.race.client.route(
-            upstream.on(nonce, mini=answers_status(500)), constraints={"force_tier": "mini"}
-        )
+        await plans.race.client.route(upstream.on(nonce, mini=answers_status(500)), constraints={"force_tier": "mini"})
 
     assert caught.value.reason == "ALL_UPSTREAMS_FAILED"
     assert not upstream.calls_of(nonce, "large")

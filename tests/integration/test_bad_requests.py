@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, QuotaFailure, RetryInfo
 
 from tests.integration.conftest import Service, config, serving
 from tests.integration.mock_upstream import MockUpstream, hangs, says
 from tests.integration.reflection_client import Failed, prompt_fields, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from google.protobuf.message import Message
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 

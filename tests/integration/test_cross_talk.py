@@ -6,9 +6,8 @@ import asyncio
 import gc
 import os
 import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import grpc
@@ -21,6 +20,9 @@ from tests.integration.conftest import Service, config, new_nonce, serving
 from tests.integration.mock_upstream import MockUpstream, Script, answers_status, hangs, resets, says
 from tests.integration.reflection_client import ReflectionClient, prompt_fields
 from tests.integration.service_process import service_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 
@@ -97,12 +99,16 @@ async def until_at_rest(service: Service) -> None:
     assert bounded
     assert limits
     assert transports
-    with anyio.fail_after(5):
-        while (
+
+    def is_at_rest() -> bool:
+        return not (
             any(upstream.permits.value != upstream.max_concurrency for upstream in bounded)
             or any(limit.in_flight for limit in limits)
             or any(transport.acquired_connections for transport in transports)
-        ):
+        )
+
+    with anyio.fail_after(5):
+        while not is_at_rest():  # noqa: ASYNC110 - counters have no event
             await anyio.sleep(0.01)
     in_flight = {name: value for name, value in (await service.metrics()).items() if "_inflight{" in name}
     assert in_flight == {'specroute_inflight{tier="mini"}': 0.0, 'specroute_inflight{tier="large"}': 0.0}
@@ -110,7 +116,7 @@ async def until_at_rest(service: Service) -> None:
 
 async def until_no_more_tasks_than(before: int) -> None:
     with anyio.fail_after(5):
-        while len(asyncio.all_tasks()) > before:
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - tasks end without an event
             await anyio.sleep(0.01)
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio
 import grpc
 import pytest
 
-from tests.integration.conftest import Plans, Service, config, new_nonce, serving
-from tests.integration.mock_upstream import MockUpstream, Script, answers_status, drips, hangs, resets, says
+from tests.integration.conftest import Plans, Service, config, new_nonce
+from tests.integration.mock_upstream import MockUpstream, Script, drips, hangs, says
 from tests.integration.reflection_client import ReflectionClient, prompt_fields
 from tests.integration.service_process import service_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 

@@ -189,6 +189,7 @@ async def test_a_users_validator_that_cannot_be_loaded_is_refused_in_one_line() 
 
     assert (done.returncode, done.stdout) == (1, "")
     (said,) = done.stderr.splitlines()
+    assert "config.yaml:1: validation.validators[1]: " in said
     assert "no_such_module" in said
 
 

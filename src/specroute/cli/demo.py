@@ -119,9 +119,8 @@ def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions)
         found = recorded_cases(path, pair=pair)
     except OutcomesError as error:
         _give_up(FAILURE, str(error))
-    typer.echo(
-        f"{path}: pair {pair}: {len(found.cases)} prompts; {found.left_out} rows left out without text", err=True
-    )
+    left_out = f"{found.left_out} rows left out: no text or grade of an answer, or a prompt that came before"
+    typer.echo(f"{path}: pair {pair}: {len(found.cases)} prompts; {left_out}", err=True)
     try:
         cases = chosen(found.cases, requests, seed=options.seed, what="recorded prompts")
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
 from typing import TYPE_CHECKING, Annotated
@@ -33,12 +34,25 @@ def serve(
     if log_level not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter("use debug, info, warning or error", param_hint="--log-level")
     configure_logs(log_level)
+    # gRPC's own lines are no JSON, and tell nothing that the service does not.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = load_settings(config)
         anyio.run(_serve, settings)
     except (ConfigError, OSError, ValueError) as error:
-        typer.echo(f"specroute serve: {error}", err=True)
+        typer.echo(f"specroute serve: {_placed(error, config)}", err=True)
         raise typer.Exit(1) from None
+
+
+def _placed(error: Exception, config: Path) -> str:
+    """Returns what is wrong, with file, line and key where a setting is to blame."""
+    from specroute.app import SettingRefused
+    from specroute.config.parse import decode, parse
+
+    if not isinstance(error, SettingRefused):
+        return str(error)
+    document = parse(str(config), decode(str(config), config.read_bytes()))
+    return str(document.problem(document.known(error.key), str(error)))
 
 
 async def _serve(settings: Settings) -> None:

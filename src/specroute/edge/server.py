@@ -90,7 +90,7 @@ class RouterServer:
             else:
                 bound = self._server.add_secure_port(address, _credentials(tls))
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}") from error
+            raise OSError(f"cannot listen on {address}; end what listens there, or change the port") from error
         await self._server.start()
         for name in ("", SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

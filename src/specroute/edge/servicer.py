@@ -78,7 +78,7 @@ class RouterServicer:
         sample = pb.RouteRequest(messages=[pb.Message(role="user", content="Is the service warm?")])
         request = to_words(parse(pb.RouteRequest, sample.SerializeToString()), self._limits)
         decision = self._router.decide(request, Arrival(0.0, self._deadlines.start(0.0, None, None)))
-        replies.decision_message(decision).SerializeToString()
+        replies.write_decision(decision, pb.DecideResponse().decision)
 
     async def _route(self, data: bytes, context: Context) -> pb.RouteResponse:
         received_s = asyncio.get_running_loop().time()
@@ -94,7 +94,9 @@ class RouterServicer:
         received_s = asyncio.get_running_loop().time()
         message = parse(pb.DecideRequest, data)
         request, arrival = self._arrive(message.request, received_s, context.time_remaining())
-        return pb.DecideResponse(decision=replies.decision_message(self._router.decide(request, arrival)))
+        reply = pb.DecideResponse()
+        replies.write_decision(self._router.decide(request, arrival), reply.decision)
+        return reply
 
     def _arrive(
         self, message: pb.RouteRequest, received_s: float, remaining_s: float | None

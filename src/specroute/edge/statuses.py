@@ -15,7 +15,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, Re
 from google.rpc.status_pb2 import Status
 
 from specroute.core.errors import BudgetExhausted, InvalidRequest
-from specroute.edge.replies import cut_decision, duration
+from specroute.edge.replies import cut_decision, write_duration
 from specroute.v1 import decision_pb2
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def wire_error(error: RouteError, request_id: str) -> WireError:
         violation = QuotaFailure.Violation(subject="constraints.max_cost_nano_usd", description=error.message)
         details.append(QuotaFailure(violations=[violation]))
     if error.retry_after_s is not None:
-        details.append(RetryInfo(retry_delay=duration(error.retry_after_s)))
+        retry = RetryInfo()
+        write_duration(error.retry_after_s, retry.retry_delay)
+        details.append(retry)
     was_called = error.decision is not None and any(attempt.upstream for attempt in error.decision.attempts)
     return _wire(grpc.StatusCode[error.code], error.message, details, pushback=was_called)
 

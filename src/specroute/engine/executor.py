@@ -8,7 +8,6 @@ because leaving it is itself a point where a cancellation can strike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,6 +19,8 @@ from specroute.engine.referee import Deliver, Fail, Failure, Launch, RaceRules, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from anyio.abc import TaskGroup
 
     from specroute.core.deadline import Deadline
     from specroute.core.plan import Leg, Plan
@@ -109,7 +110,9 @@ class _Run:
         self._ledger = ledger
         self._clock = clock
         self._ends: dict[int, LegEnd] = {}
-        self._changed = anyio.Event()
+        self._final: Deliver | Fail | None = None
+        self._wake_at_s = 0.0
+        self._timer: anyio.CancelScope | None = None
 
     async def in_turn(self) -> Deliver | Fail:
         """Runs legs one after the other, in this task."""
@@ -122,23 +125,35 @@ class _Run:
 
     async def together(self, stop_at_s: float) -> Deliver | Fail:
         """Runs legs as children of one task group and cancels what still runs once the step is final."""
-        final: Deliver | Fail | None = None
         async with anyio.create_task_group() as group:
-            while final is None:
-                match self._referee.next_step(self._clock()):
-                    case Launch(leg):
-                        group.start_soon(partial(self._run_leg, leg, stop_at_s, in_own_task=True))
-                    case Wait(until_s):
-                        self._changed = anyio.Event()
-                        with anyio.CancelScope(deadline=until_s):
-                            await self._changed.wait()
-                    case step:
-                        final = step
-            self._ledger.cancelled_at_s = self._clock()
-            self._ledger.cancel_reason = "lost_race" if isinstance(final, Deliver) else final.why.value
-            group.cancel_scope.cancel()
-        assert final is not None, "the group is left normally only with a final step"
-        return final
+            self._advance(group, stop_at_s)
+            while self._final is None:
+                with anyio.CancelScope(deadline=self._wake_at_s) as self._timer:
+                    await anyio.sleep_forever()
+                self._advance(group, stop_at_s)
+        assert self._final is not None, "the group is left normally only with a final step"
+        return self._final
+
+    def _advance(self, group: TaskGroup, stop_at_s: float) -> None:
+        """Takes every step that is due. The final one is stored before anything is cancelled.
+
+        A leg that ends calls it from its own task, so that a loser is cancelled in the very turn of the verdict: under
+        load every turn of the event loop is waited for.
+        """
+        while self._final is None:
+            match self._referee.next_step(self._clock()):
+                case Launch(leg):
+                    group.start_soon(self._run_in_group, group, leg, stop_at_s)
+                case Wait(until_s):
+                    self._wake_at_s = until_s
+                    if self._timer is not None:
+                        self._timer.deadline = until_s
+                    return
+                case step:
+                    self._final = step
+                    self._ledger.cancelled_at_s = self._clock()
+                    self._ledger.cancel_reason = "lost_race" if isinstance(step, Deliver) else step.why.value
+                    group.cancel_scope.cancel()
 
     def outcome(self, step: Deliver | Fail, plan: Plan) -> Outcome:
         """Returns the outcome that ``step`` stands for, with every leg of the plan accounted for."""
@@ -156,10 +171,13 @@ class _Run:
         attempt = end.attempt.closed
         return Delivery(end.completion, end.judgement.text, attempt.tier, attempt.upstream, step.degraded)
 
+    async def _run_in_group(self, group: TaskGroup, leg: int, stop_at_s: float) -> None:
+        await self._run_leg(leg, stop_at_s, in_own_task=True)
+        self._advance(group, stop_at_s)
+
     async def _run_leg(self, leg: int, until_s: float, *, in_own_task: bool = False) -> None:
         plan_leg = self._legs[leg]
         served = self._tiers[plan_leg.tier]
         end = await self._runner.run(leg, plan_leg, served, until_s, in_own_task=in_own_task)
         self._ends[leg] = end
         self._referee.ended(leg, end)
-        self._changed.set()

@@ -28,7 +28,9 @@ def serving_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterat
     try:
         server, _ = start_http_server(port, host, registry)
     except OSError as error:
-        raise OSError(f"cannot listen on {host}:{port} for metrics") from error
+        raise OSError(
+            f"cannot listen on {host}:{port} for metrics; end what listens there, or change the port"
+        ) from error
     try:
         yield server.server_port
     finally:
