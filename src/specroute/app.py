@@ -106,7 +106,9 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
         metrics_listen = settings.metrics_listen
         with serving_metrics(registry, metrics_listen.host, metrics_listen.port) as metrics_port:
             try:
-                port = await server.start(settings.listen.host, settings.listen.port, _tls(settings))
+                # A grpc.aio server whose start is cut short cannot be stopped any more.
+                with anyio.CancelScope(shield=True):
+                    port = await server.start(settings.listen.host, settings.listen.port, _tls(settings))
                 addresses = Addresses(_address(settings.listen.host, port), _address(metrics_listen.host, metrics_port))
                 drain = DrainTimes(settings.drain.delay_s, settings.drain.grace_s)
                 yield RunningApp(addresses, server, drain)

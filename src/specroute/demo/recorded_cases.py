@@ -5,6 +5,7 @@ Needs the extra ``specroute[train]``.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def recorded_cases(path: Path, *, pair: str) -> RecordedCases:
         columns = [*_COLUMNS, *_GRADES, *(["source"] if "source" in names else [])]
         rows = pq.read_table(path, columns=columns).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a Parquet file"
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "is not a Parquet file"
         raise OutcomesError(f"{path}: {reason}") from error
     rows = [row for row in rows if row["pair"] == pair]
     usable: dict[str, RecordedCase] = {}

@@ -210,7 +210,7 @@ def _constraints(constraints: words.Constraints) -> router_pb2.Constraints:
         on_budget=router_pb2.ON_BUDGET_FAIL if fail else router_pb2.ON_BUDGET_BEST_EFFORT,
     )
     if constraints.latency_budget_s is not None:
-        message.latency_budget.FromNanoseconds(round(constraints.latency_budget_s * NANOS))
+        write_duration(constraints.latency_budget_s, message.latency_budget)
     return message
 
 

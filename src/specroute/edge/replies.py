@@ -96,6 +96,8 @@ def cut_decision(decision: Decision) -> pb.Decision:
     cut.plan.explanation = ""
     for attempt in cut.attempts:
         attempt.ClearField("verdicts")
+    if cut.ByteSize() > MAX_DETAIL_BYTES:
+        cut.plan.ClearField("excluded_tiers")
     while cut.attempts and cut.ByteSize() > MAX_DETAIL_BYTES:
         del cut.attempts[-1]
     if cut.ByteSize() > MAX_DETAIL_BYTES:

@@ -7,6 +7,7 @@ Needs the extra ``specroute[train]``.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,7 @@ def load_outcomes(path: Path, *, pair: str = DEFAULT_PAIR) -> RecordedOutcomes:
         _check_columns(path, schema)
         table = pq.read_table(path, columns=list(COLUMNS))
     except (OSError, pa.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a Parquet file"
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "is not a Parquet file"
         raise OutcomesError(f"{path}: {reason}") from error
     pairs = table.column("pair").to_pylist()
     chosen = [index for index, name in enumerate(pairs) if name == pair]
