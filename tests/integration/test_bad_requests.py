@@ -228,6 +228,15 @@ async def test_an_empty_message_is_refused(service: Service) -> None:
     assert_names(await refusal(service, b"", "Decide"), "request")
 
 
+async def test_a_prompt_of_megabytes_gets_our_own_error(service: Service, upstream: MockUpstream) -> None:
+    called = len(upstream.calls)
+
+    failed = await refusal(service, service.client.request(prompt_fields("x" * (10 << 20))))
+
+    assert_names(failed, "messages")
+    assert len(upstream.calls) == called
+
+
 async def test_a_request_id_comes_back_in_the_error(service: Service) -> None:
     request = service.client.request({"request_id": "mine-1", "messages": [{"role": "user", "content": ""}]})
 

@@ -112,7 +112,8 @@ def write_duration(seconds: float, message: Duration) -> None:
 
 
 def _write_timestamp(seconds: float, message: Timestamp) -> None:
-    message.seconds, message.nanos = divmod(round(seconds * NANOS), NANOS)
+    message.seconds = whole = int(seconds)
+    message.nanos = min(NANOS - 1, round((seconds - whole) * NANOS))
 
 
 def _write_prediction(decision: Decision, message: pb.Prediction) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from specroute.edge.servicer import RouterServicer
 
-MESSAGE_OVERHEAD_BYTES = 4 << 20
+MESSAGE_OVERHEAD_BYTES = 16 << 20
 """Room in a message beside the prompt: schemas, tools, labels. Larger prompts get our own error, not gRPC's."""
 
 JOIN_POLL_S = 0.01

@@ -139,6 +139,9 @@ class LegRunner:
     ) -> None:
         timeouts = upstream.timeouts
         sent_at_s = self._clock()
+        if until_s - sent_at_s < MIN_USEFUL_S:  # the permit came too late
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
         total_at_s = min(until_s, sent_at_s + timeouts.total_s)
         attempt.sent_at_s = sent_at_s
         scope.deadline = min(total_at_s, sent_at_s + timeouts.first_token_s)
@@ -164,9 +167,9 @@ class LegRunner:
 
     def _close_timed_out(self, attempt: OpenAttempt, upstream: BoundedUpstream, until_s: float) -> None:
         now_s = self._clock()
-        if now_s >= until_s:
+        if attempt.sent_at_s is None or now_s >= until_s:
             reason = "deadline"
-        elif attempt.sent_at_s is not None and now_s >= attempt.sent_at_s + upstream.timeouts.total_s:
+        elif now_s >= attempt.sent_at_s + upstream.timeouts.total_s:
             reason = "total_timeout"
         elif attempt.first_token_at_s is None:
             reason = "first_token_timeout"

@@ -26,7 +26,7 @@ MAX_USER_REASONS = 200
 LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4)
 OVERHEAD_BUCKETS_S = (25e-6, 50e-6, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3, 6.4e-3, 0.025, 0.1)
 CANCEL_BUCKETS_S = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25)
-SLACK_BUCKETS_S = (-1.0, -0.1, 0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+SLACK_BUCKETS_S = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 P_BUCKETS = tuple(step / 20 for step in range(1, 20))
 
 
@@ -36,7 +36,7 @@ class _Family(Generic[M]):
     __slots__ = ("_children", "_metric")
 
     def __init__(self, metric: M) -> None:
-        self._metric = metric
+        self._metric: M = metric
         self._children: dict[tuple[str, ...], M] = {}
 
     def of(self, *values: str) -> M:
