@@ -27,7 +27,7 @@ COPY --from=build /opt/specroute /opt/specroute
 COPY router_models /usr/share/specroute/router_models
 # Paths in a configuration start at its folder: this one makes config.example.yaml right as it stands.
 RUN mkdir /etc/specroute && ln -s /usr/share/specroute/router_models /etc/specroute/router_models
-ENV PATH=/opt/specroute/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/specroute/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 USER 10001:10001
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM

@@ -132,7 +132,13 @@ def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, teleme
     )
     # The clock of asyncio's loop, taken straight: asking which loop runs costs more than reading the time.
     race = RaceRules(Prefer(settings.race.prefer), settings.race.cheapest_grace_s)
-    executor = Executor(served, race, max_attempts=settings.limits.max_attempts_per_request, telemetry=telemetry)
+    executor = Executor(
+        served,
+        race,
+        max_attempts=settings.limits.max_attempts_per_request,
+        telemetry=telemetry,
+        clock=time.monotonic,
+    )
     return Router(
         planner,
         build_predictor(settings),

@@ -159,3 +159,10 @@ def test_time_grows_linearly_with_a_long_event_whatever_the_size_of_the_reads(st
 
     # Eight times the bytes; quadratic work would take sixty-four times as long.
     assert seconds(160_000) < 30 * max(seconds(20_000), 20e-6)
+
+
+def test_what_follows_a_lone_blank_line_is_kept() -> None:
+    parser = SseParser()
+
+    assert parser.feed(b"\nd") == []
+    assert parser.feed(b"ata: x\n\n") == [b"x"]

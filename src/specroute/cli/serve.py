@@ -67,7 +67,6 @@ async def _serve(settings: Settings) -> None:
             # What start-up made lives for ever: the collector need not look at it again.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(20_000, 20, 50)
             typer.echo(f"serving on {app.addresses.serving} metrics on {app.addresses.metrics}")
             await anext(signals)
             await _drain_or_second_signal(app, signals)

@@ -104,8 +104,8 @@ class SseParser:
         if end >= 0:
             self._take_blocks(data[:end], events)
             data = data[end + 2 :]
-        if data:
-            self._finish_event(data, events)
+        while data:
+            data = self._finish_event(data, events)
         return events
 
     def close(self) -> bool:
