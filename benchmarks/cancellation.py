@@ -128,7 +128,9 @@ async def drive(address: str, races: int, in_flight: int) -> None:
             assert reply.decision.plan.kind == decision_pb2.PLAN_KIND_RACE
 
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(METHOD, response_deserializer=router_pb2.RouteResponse.FromString)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, router_pb2.RouteResponse] = channel.unary_unary(
+            METHOD, response_deserializer=router_pb2.RouteResponse.FromString
+        )
         await asyncio.gather(*(worker(call) for _ in range(in_flight)))  # noqa: TID251 - a plain load generator
 
 

@@ -17,8 +17,8 @@ EVENTS = 60
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def sse_body() -> bytes:
-    """Returns an answer of 60 events as an OpenAI-compatible endpoint streams it, in HTTP/1.1 chunks."""
+def sse_chunks() -> list[bytes]:
+    """Returns an answer of 60 events as an OpenAI-compatible endpoint streams it, each an HTTP/1.1 chunk."""
     events = [
         b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",'
         b'"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}' % index
@@ -30,20 +30,25 @@ def sse_body() -> bytes:
                   b'{"prompt_tokens":120,"completion_tokens":57,"total_tokens":177}}')  # fmt: skip
     events.append(b"[DONE]")
     lines = [b"data: %s\n\n" % event for event in events]
-    return b"".join(b"%x\r\n%s\r\n" % (len(line), line) for line in lines) + b"0\r\n\r\n"
+    return [*(b"%x\r\n%s\r\n" % (len(line), line) for line in lines[:-1]), b"e\r\n%s\r\n0\r\n\r\n" % lines[-1]]
+
+
+def sse_body() -> bytes:
+    """Returns the same answer as one piece."""
+    return b"".join(sse_chunks())
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 class CannedUpstream(asyncio.Protocol):
-    """Answers every request with the same stream, at the cost of one write; reads requests by content-length."""
+    """Answers every request with the same stream, in one write or an event at a time; reads by content-length."""
 
-    body = HEAD + sse_body()
-
-    def __init__(self) -> None:
-        """Starts with nothing read."""
+    def __init__(self, gap_s: float) -> None:
+        """Leaves ``gap_s`` between two events; 0: everything in one write."""
         self._buffer = b""
+        self._gap_s = gap_s
+        self._chunks = sse_chunks() if gap_s else [sse_body()]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport."""
@@ -60,12 +65,20 @@ class CannedUpstream(asyncio.Protocol):
             if len(self._buffer) < end + 4 + length:
                 return
             self._buffer = self._buffer[end + 4 + length :]
-            self._transport.write(self.body)
+            self._transport.write(HEAD)
+            self._send(0)
+
+    def _send(self, index: int) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(self._chunks[index])
+        if index + 1 < len(self._chunks):
+            asyncio.get_running_loop().call_later(self._gap_s, self._send, index + 1)
 
 
-async def serve_upstream() -> None:
+async def serve_upstream(gap_s: float) -> None:
     """Serves the canned upstream and prints its port."""
-    server = await asyncio.get_running_loop().create_server(CannedUpstream, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: CannedUpstream(gap_s), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -96,4 +109,4 @@ def cpu_s(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_upstream())
+    asyncio.run(serve_upstream(float(sys.argv[1])))

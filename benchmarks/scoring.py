@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.predictor.artifact import MODEL_FILE, read_manifest
@@ -31,6 +32,15 @@ ENGLISH = (
 )
 CHINESE = "第{n}题:请用一句话解释为什么{town}的天空是蓝色的,并说明太阳光穿过大气层时发生了什么。\n"
 TOWNS = ("Bergen", "Pune", "Oaxaca", "Kyoto", "Tunis", "Odesa", "Turku")
+
+
+class Row(TypedDict):
+    """What one prompt takes; ``us``: by part, the least and the median of the repeats in microseconds."""
+
+    script: str
+    chars: int
+    ids: int
+    us: dict[str, tuple[float, float]]
 
 
 def prompt(template: str, chars: int) -> str:
@@ -61,16 +71,16 @@ def main() -> None:
     predictor = OnnxPredictor.load(folder)
     extractor = FeatureExtractor(read_manifest(folder).features.settings())
     model = OnnxModel((folder / MODEL_FILE).read_bytes())
-    rows = []
+    rows: list[Row] = []
     for script, template in (("english", ENGLISH), ("chinese", CHINESE)):
         for chars in SIZES:
             text = prompt(template, chars)
             features = extractor.extract(text)
             request = RouteRequest("", (Message(Role.USER, text),))
             parts = {
-                "features": microseconds(lambda text=text: extractor.extract(text)),
-                "graph": microseconds(lambda features=features: model.score(features)),
-                "predict": microseconds(lambda request=request: predictor.predict(request)),
+                "features": microseconds(partial(extractor.extract, text)),
+                "graph": microseconds(partial(model.score, features)),
+                "predict": microseconds(partial(predictor.predict, request)),
             }
             rows.append({"script": script, "chars": chars, "ids": int(features.ids.size), "us": parts})
     if "--json" in sys.argv:

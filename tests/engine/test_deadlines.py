@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specroute.core.outcome import AttemptEnd, Chunk
+from specroute.core.outcome import NO_COST, AttemptEnd, Chunk
 from specroute.core.request import Constraints, OnBudget, RouteRequest
 from specroute.engine.tiers import Timeouts
 from specroute.policy.planner import Always
+from tests.engine.invariants import assert_settled
 from tests.engine.stories import story
 from tests.fakes import (
     FakeUpstream,
@@ -25,6 +28,11 @@ from tests.fakes import (
     says,
     served_of,
 )
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
+
+    from tests.fakes import Ended, Service
 
 PLANS = ("direct", "cascade", "hedge", "race")
 POOR = "a poor answer"
@@ -238,3 +246,78 @@ def test_a_timeout_is_named_after_what_ran_out_at_any_instant(start_s: float, sp
         return (await service.run(request_of(), deadline_s=1000)).attempts[0].reason
 
     assert on_virtual_clock(later) == f"{which}_timeout"
+
+
+# --- permits that come too late ----------------------------------------------------------------------------------
+
+
+def story_with_a_permit_at(at_s: float, service: Service, request: RouteRequest | None = None) -> Ended:
+    """Runs a request of one second while the first tier's only permit is held until ``at_s``."""
+    permits = service.served[0].upstreams[0].permits
+
+    async def hold(*, task_status: TaskStatus[None]) -> None:
+        async with permits:
+            task_status.started()
+            await anyio.sleep_until(at_s)
+
+    async def tell() -> Ended:
+        async with anyio.create_task_group() as group:
+            await group.start(hold)
+            ended = await service.run(request or request_of(), deadline_s=1.0)
+        assert_settled(service, ended)
+        return ended
+
+    return on_virtual_clock(tell)
+
+
+def one_at_a_time(script: Script, *spares: FakeUpstream, large: Script | None = None) -> Service:
+    """The mini tier gives one permit per upstream, and cancelling does not stop its bill; races where ``large`` is."""
+    mini = served_of("mini", FakeUpstream("mini-0", script), *spares, max_concurrency=1, cancel_stops_billing=False)
+    if large is None:
+        return router_of(mini, policy=Always("mini"))
+    return router_of(mini, served_of("large", FakeUpstream("large-0", large)))
+
+
+@pytest.mark.parametrize("left_s", [0.0049, 0.004, 0.0001])
+def test_a_permit_that_comes_too_late_starts_no_call_and_costs_nothing(left_s: float) -> None:
+    service = one_at_a_time(says("Paris"))
+    ended = story_with_a_permit_at(1.0 - left_s, service)
+    assert not service.calls
+    (attempt,) = ended.attempts
+    assert (attempt.end, attempt.reason) == (AttemptEnd.TIMED_OUT, "deadline")
+    assert (attempt.usage, attempt.time_to_first_token_s, attempt.cost) == (None, None, NO_COST)
+    assert attempt.ended_after_s == pytest.approx(1.0 - left_s)
+
+
+def test_a_permit_that_comes_too_late_is_no_failure_of_the_upstream() -> None:
+    ended = story_with_a_permit_at(0.996, one_at_a_time(says("Paris")))
+    assert ended.reason == "DEADLINE_EXCEEDED"
+    assert ended.at_s == pytest.approx(0.996)
+
+
+@pytest.mark.parametrize("left_s", [0.0051, 0.006, 0.5])
+def test_a_permit_that_leaves_time_enough_starts_the_call(left_s: float) -> None:
+    ended = story_with_a_permit_at(1.0 - left_s, one_at_a_time(says("Paris", after_s=0.004)))
+    assert ended.text == "Paris"
+
+
+def test_after_a_permit_that_came_too_late_no_other_upstream_is_called() -> None:
+    spare = FakeUpstream("mini-1", says("Paris"))
+    ended = story_with_a_permit_at(0.996, one_at_a_time(says("Paris"), spare))
+    assert not spare.calls
+    assert ended.ends == ["mini timed_out deadline"]
+
+
+def test_a_permit_that_comes_too_late_for_a_budget_that_fails_says_so() -> None:
+    service = one_at_a_time(says("Paris"))
+    ended = story_with_a_permit_at(0.696, service, in_budget(0.7, OnBudget.FAIL))
+    assert not service.calls
+    assert (ended.reason, ended.attempts[0].cost) == ("LATENCY_BUDGET_EXCEEDED", NO_COST)
+
+
+def test_a_permit_that_comes_too_late_does_not_end_the_race_of_the_other_leg() -> None:
+    service = one_at_a_time(says("Paris"), large=says("Paris", after_s=0.998))
+    ended = story_with_a_permit_at(0.996, service)
+    assert ended.at_s == pytest.approx(0.998)
+    assert ended.ends == ["mini timed_out deadline", "large won"]
+    assert ended.attempts[0].cost == NO_COST

@@ -93,9 +93,9 @@ def test_a_loser_that_streamed_more_than_expected_keeps_its_bounds_in_order() ->
 
 
 def test_a_call_that_the_provider_refused_costs_nothing_and_one_that_broke_off_what_it_streamed() -> None:
-    refused = story(pair_of(breaks("http_429"), says("ok")))
+    refused = story(pair_of(breaks("http_429"), says("ok", after_s=1)))
     assert cost_of(refused, "mini") == AttemptCost()
-    broke = story(pair_of((Chunk(TEXT), breaks("reset")[1]), says("ok")))
+    broke = story(pair_of((Chunk(TEXT), breaks("reset")[1]), says("ok", after_s=1)))
     assert cost_of(broke, "mini") == exactly(CostBasis.COUNTED, price(MINI, request_of(), COUNTED_TOKENS))
 
 

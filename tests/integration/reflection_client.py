@@ -79,10 +79,10 @@ class ReflectionClient:
 
     def start(
         self, method: str, request: Message | bytes, timeout_s: float | None = 30.0
-    ) -> grpc.aio.UnaryUnaryCall[bytes, Message]:
-        """Starts a call and leaves it running."""
+    ) -> grpc.aio.UnaryUnaryCall[bytes, Any]:
+        """Starts a call and leaves it running; the type of its reply is known to the server only."""
         descriptor = self._pool.FindServiceByName(SERVICE).methods_by_name[method]
-        send = self.channel.unary_unary(
+        send: grpc.aio.UnaryUnaryMultiCallable[bytes, Any] = self.channel.unary_unary(
             f"/{SERVICE}/{method}", response_deserializer=GetMessageClass(descriptor.output_type).FromString
         )
         data = request if isinstance(request, bytes) else request.SerializeToString()
@@ -154,7 +154,9 @@ def prompt_fields(prompt: str) -> dict[str, Any]:
 
 def words(enum_value: int, message: Message, field: str) -> str:
     """Returns the name of an enum value of ``message``'s ``field``."""
-    return str(message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[enum_value].name)
+    enum = message.DESCRIPTOR.fields_by_name[field].enum_type
+    assert enum is not None, f"{field} is no enum"
+    return str(enum.values_by_number[enum_value].name)
 
 
 def ends(decision: Any) -> list[tuple[str, str, str]]:

@@ -41,7 +41,7 @@ class ServiceProcess:
     def metrics_address(self) -> str:
         return self.first_line.split()[5]
 
-    async def stop(self, number: int = signal.SIGTERM, within_s: float = 10.0) -> int:
+    async def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = 10.0) -> int:
         """Sends a signal and returns the exit code."""
         self.process.send_signal(number)
         with anyio.fail_after(within_s):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -158,10 +158,11 @@ async def test_a_degraded_answer_is_counted_as_one(upstream: MockUpstream, nonce
 async def test_refused_requests_are_counted(upstream: MockUpstream, nonce: str) -> None:
     limits = {"max_in_flight": 1}
     async with serving(config(upstream.base_url, limits=limits)) as service:
-        for fields in (
+        unservable: tuple[dict[str, Any], ...] = (
             {"messages": []},
             prompt_fields("Hi") | {"constraints": {"max_cost_nano_usd": 1}},
-        ):
+        )
+        for fields in unservable:
             with pytest.raises(Failed):
                 await service.client.call("Route", service.client.request(fields))
         request = service.client.request(prompt_fields(upstream.on(nonce, mini=hangs(), large=hangs())))

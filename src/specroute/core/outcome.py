@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from specroute.core.deadline import Deadline
@@ -44,11 +44,11 @@ class ToolCallDelta:
     arguments_json: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Everything that one read from an upstream brought: several events in one value, each part may be empty.
 
-    ``logprobs`` are the natural-log probabilities of the tokens in ``text``, where they were asked for.
+    ``logprobs`` are the natural-log probabilities of the tokens in ``text``, where they were asked for. A tuple, as one
+    is made for every token that streams in.
     """
 
     text: str = ""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MIN_USEFUL_S = 0.005
 """No call starts with less time than this left: a loopback round trip with a first token takes a few milliseconds."""
 
+IDLE_SLACK_RATIO = 0.05
+"""How much later than its idle timeout a silent call may be ended, as a share of that timeout."""
+
 RETRYABLE_REASON = "reset"
 """A connection that died before any byte of a response: the same call may be sent again (RFC 9110 section 9.2.2)."""
 
@@ -98,6 +101,8 @@ class LegRunner:
                 error = await self._call(attempt, upstream, until_s, in_own_task=in_own_task)
                 if attempt.closed is None:
                     return self._judge(attempt)
+                if attempt.closed.end is AttemptEnd.TIMED_OUT and attempt.sent_at_s is None:
+                    return OUT_OF_TIME
                 if error is None or error.reason != RETRYABLE_REASON or not error.before_first_byte:
                     break
         return NO_ANSWER
@@ -130,7 +135,7 @@ class LegRunner:
             return None
         finally:
             self._telemetry.leg_ended(attempt.tier.name)
-        if scope.cancelled_caught:
+        if scope.cancelled_caught or attempt.sent_at_s is None:
             self._close_timed_out(attempt, upstream, until_s)
         return None
 
@@ -139,20 +144,24 @@ class LegRunner:
     ) -> None:
         timeouts = upstream.timeouts
         sent_at_s = self._clock()
-        if until_s - sent_at_s < MIN_USEFUL_S:  # the permit came too late
-            scope.cancel()
-            await anyio.lowlevel.checkpoint()
+        if until_s - sent_at_s < MIN_USEFUL_S:  # the permit came too late: nothing is sent
+            return
         total_at_s = min(until_s, sent_at_s + timeouts.total_s)
         attempt.sent_at_s = sent_at_s
         scope.deadline = min(total_at_s, sent_at_s + timeouts.first_token_s)
         async with aclosing(upstream.upstream.stream(self._request)) as chunks:
             async for chunk in chunks:
                 attempt.transcript.add(chunk)
-                if chunk.has_content:
-                    now_s = self._clock()
-                    scope.deadline = min(total_at_s, now_s + timeouts.idle_s)
-                    if attempt.first_token_at_s is None:
-                        attempt.first_token_at_s = now_s
+                if not chunk.has_content:
+                    continue
+                now_s = self._clock()
+                idle_at_s = min(total_at_s, now_s + timeouts.idle_s)
+                if attempt.first_token_at_s is None:
+                    attempt.first_token_at_s = now_s
+                    scope.deadline = idle_at_s
+                elif scope.deadline < idle_at_s:
+                    # Moving a timer costs more than reading a token: it is moved a little further than it need be.
+                    scope.deadline = min(total_at_s, idle_at_s + timeouts.idle_s * IDLE_SLACK_RATIO)
 
     def _judge(self, attempt: OpenAttempt) -> LegEnd:
         began_s = self._clock()

@@ -1,7 +1,7 @@
 """What every section of the configuration shares: nothing unknown, nothing coerced, nothing changed afterwards."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -48,6 +48,10 @@ def given_keys(section: Section, keys: Iterable[str]) -> list[str]:
     return [key for key in keys if key in section.model_fields_set and getattr(section, key) is not None]
 
 
+def _as_dict(items: Mapping[str, object]) -> dict[str, object]:
+    return dict(items)
+
+
 def _as_tuple(value: object) -> object:
     return value if isinstance(value, tuple) else (value,)
 
@@ -84,7 +88,7 @@ NotEmpty = Annotated[tuple[T, ...], AfterValidator(_not_empty)]
 AnyOf = Annotated[tuple[T, ...], AfterValidator(_unique), AfterValidator(_not_empty), BeforeValidator(_as_tuple)]
 """One value or a list of them: any may hold."""
 Names = Annotated[tuple[Text, ...], AfterValidator(_unique), AfterValidator(_not_empty)]
-FrozenMap = Annotated[Mapping[str, T], AfterValidator(FrozenMapping), PlainSerializer(dict[str, Any])]
+FrozenMap = Annotated[Mapping[str, T], AfterValidator(FrozenMapping), PlainSerializer(_as_dict)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 DurationS = Annotated[float, BeforeValidator(_duration_s)]
 PositiveDurationS = Annotated[float, AfterValidator(_above_zero), BeforeValidator(_duration_s)]
