@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from specroute.core.outcome import NO_COST, AttemptEnd, Chunk
 from specroute.core.request import Constraints, OnBudget, RouteRequest
+from specroute.engine.attempt import IDLE_SLACK_RATIO
 from specroute.engine.tiers import Timeouts
 from specroute.policy.planner import Always
 from tests.engine.invariants import assert_settled
@@ -199,6 +200,18 @@ def test_a_keep_alive_is_no_part_of_the_answer() -> None:
 def test_each_part_of_the_answer_starts_the_idle_time_again_up_to_the_total() -> None:
     drip = FakeUpstream("mini-0", tuple(step for _ in range(50) for step in (Pause(0.9), Chunk("a"))))
     assert lone(drip, Timeouts(first_token_s=2, idle_s=1, total_s=5)) == ("total_timeout", 5.0)
+
+
+@given(gaps_s=st.lists(st.floats(0.01, 0.9), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_a_silent_call_ends_between_its_idle_timeout_and_the_slack_after_it(gaps_s: list[float]) -> None:
+    drip = FakeUpstream("mini-0", (*(step for gap_s in gaps_s for step in (Pause(gap_s), Chunk("a"))), Hang()))
+
+    reason, ended_s = lone(drip, Timeouts(first_token_s=2, idle_s=1, total_s=100))
+
+    silent_s = ended_s - sum(gaps_s)
+    assert reason == "idle_timeout"
+    assert 1.0 - 1e-6 <= silent_s <= 1.0 + IDLE_SLACK_RATIO + 1e-6
 
 
 def test_waiting_for_a_permit_counts_for_the_deadline_and_not_for_the_calls_own_timeouts() -> None:
