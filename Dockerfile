@@ -32,5 +32,5 @@ USER 10001:10001
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-m", "specroute.edge.probe", "127.0.0.1:50051"]
+    CMD ["python", "-m", "specroute.edge.client.probe", "127.0.0.1:50051"]
 ENTRYPOINT ["specroute", "serve", "--config", "/etc/specroute/config.yaml"]

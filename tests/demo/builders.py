@@ -4,7 +4,7 @@ from specroute.core.outcome import Attempt, AttemptCost, AttemptEnd, CostBasis, 
 from specroute.core.plan import PlanKind
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.demo.run import PolicyRun, Result
-from specroute.edge.aio_client import Answered, Receipt
+from specroute.edge.client.aio import Answered, Receipt
 from specroute.v1 import decision_pb2
 
 ASKED = RouteRequest("", (Message(Role.USER, "2 + 2?"),))

@@ -22,7 +22,7 @@ from specroute.core.request import (
     Tool,
     ToolCall,
 )
-from specroute.edge.aio_client import to_message
+from specroute.edge.client.aio import to_message
 from specroute.edge.requests import RequestLimits, parse, to_words
 from specroute.v1 import router_pb2
 

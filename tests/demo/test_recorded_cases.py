@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from specroute.core.request import ToolCall
-from specroute.edge.aio_client import Answered
+from specroute.edge.client.aio import Answered
 from tests.demo.builders import receipt
 from tests.demo.recorded_rows import PAIR, ROWS, written
 

@@ -13,7 +13,7 @@ from specroute.core.outcome import (
     VerdictKind,
 )
 from specroute.core.plan import ExcludedTier, Leg, Plan, PlanKind, Prediction
-from specroute.edge.explain import explain
+from specroute.edge.client.explain import explain
 from specroute.edge.replies import MAX_DETAIL_BYTES, cut_decision, write_decision
 from specroute.v1 import decision_pb2 as pb
 

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from specroute.edge import probe
+from specroute.edge.client import probe
 
 pytestmark = pytest.mark.integration
 

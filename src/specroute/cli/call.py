@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from specroute.edge.client import CallFailed, RouteRequest
+    from specroute.edge.client.blocking import CallFailed, RouteRequest
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 
@@ -34,8 +34,8 @@ def route(
 
     Example: specroute route "What is the capital of Peru?" --explain
     """
-    from specroute.edge import client
-    from specroute.edge.explain import explain as in_words
+    from specroute.edge.client import blocking as client
+    from specroute.edge.client.explain import explain as in_words
 
     message = _request(prompt, request)
     try:
@@ -64,8 +64,8 @@ def decide(
 
     Example: specroute decide "Prove that there are infinitely many primes."
     """
-    from specroute.edge import client
-    from specroute.edge.explain import explain as in_words
+    from specroute.edge.client import blocking as client
+    from specroute.edge.client.explain import explain as in_words
 
     message = _request(prompt, request)
     try:
@@ -76,7 +76,7 @@ def decide(
 
 
 def _request(prompt: str | None, path: Path | None) -> RouteRequest:
-    from specroute.edge.client import prompt_request, read_request
+    from specroute.edge.client.blocking import prompt_request, read_request
 
     if (prompt is None) == (path is None):
         raise typer.BadParameter('give a prompt, "..." , or --request FILE.json, and not both')
@@ -90,7 +90,7 @@ def _request(prompt: str | None, path: Path | None) -> RouteRequest:
 
 
 def _fail(failure: CallFailed, *, explain: bool) -> NoReturn:
-    from specroute.edge.explain import explain as in_words
+    from specroute.edge.client.explain import explain as in_words
 
     typer.echo(str(failure), err=True)
     if explain and failure.decision is not None:

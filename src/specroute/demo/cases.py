@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from specroute.core.request import RouteRequest
-    from specroute.edge.aio_client import Answered
+    from specroute.edge.client.aio import Answered
     from specroute.learn.workload import Task
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specroute.demo.run import PolicyRun, Result
-    from specroute.edge.aio_client import Receipt
+    from specroute.edge.client.aio import Receipt
 
     Floats = NDArray[np.float64]
 

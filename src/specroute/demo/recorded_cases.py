@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from specroute.edge.aio_client import Answered
+    from specroute.edge.client.aio import Answered
 
 _COLUMNS = ("pair", "prompt", "output_format", *(f"{tier}_{name}" for tier in TIERS for name in ("response", "model")))
 _GRADES = tuple(f"{tier}_correct" for tier in TIERS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from specroute.demo.figures import Summary
     from specroute.demo.run import Demo, PolicyRun, Result
-    from specroute.edge.aio_client import Receipt
+    from specroute.edge.client.aio import Receipt
 
 SIMULATED, RECORDED = "simulated tiers", "recorded outcomes"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from specroute.app import running
-from specroute.edge.aio_client import RouteFailed, RouterClient
+from specroute.edge.client.aio import RouteFailed, RouterClient
 from specroute.upstreams.simulated.server import Simulator, SimulatorSettings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from specroute.demo.cases import Case
     from specroute.demo.policies import PolicyUnderTest
-    from specroute.edge.aio_client import Answered, Receipt
+    from specroute.edge.client.aio import Answered, Receipt
     from specroute.upstreams.simulated.answers import AnswerBook
     from specroute.upstreams.simulated.profile import TierProfile
 

@@ -1,4 +1,4 @@
-"""``python -m specroute.edge.probe HOST:PORT``: asks a server whether it serves, for health checks of containers.
+"""``python -m specroute.edge.client.probe HOST:PORT``: asks a server whether it serves, for containers.
 
 The standard gRPC health protocol, over plain text. Exit 0: serving. Exit 1: it is not, or does not answer in time; one
 line says which. Exit 2: wrong usage. Kubernetes has such a probe of its own; this one is for everything else.
@@ -39,7 +39,7 @@ def probe(target: str, service: str = "", *, timeout_s: float = TIMEOUT_S) -> st
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Probes the server that the arguments name and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m specroute.edge.probe", description="Is the server serving?")
+    parser = argparse.ArgumentParser(prog="python -m specroute.edge.client.probe", description="Is the server serving?")
     parser.add_argument("target", metavar="HOST:PORT")
     parser.add_argument("--service", default="", metavar="NAME", help="a gRPC service; default: the whole server")
     parser.add_argument("--timeout", default=TIMEOUT_S, type=float, metavar="SECONDS", help="default: %(default)s")

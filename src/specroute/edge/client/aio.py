@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from specroute.core import request as words
 from specroute.core.outcome import Attempt, AttemptCost, MoneySummary, Usage, Verdict
-from specroute.edge.explain import explain
+from specroute.edge.client.explain import explain
 from specroute.edge.replies import ATTEMPT_ENDS, COST_BASES, NANOS, PLAN_KINDS, VERDICT_KINDS, write_duration
 from specroute.edge.requests import RISKS, SPECULATIONS
 from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
