@@ -54,6 +54,8 @@ def test_nothing_runs_past_the_deadline(plan: str) -> None:
     assert ended.reason == "DEADLINE_EXCEEDED"
     assert ended.at_s == pytest.approx(0.3)
     assert all(call.cancelled_at_s == pytest.approx(0.3) for call in service.calls)
+    running = [attempt for attempt in ended.attempts if attempt.end is not AttemptEnd.NOT_LAUNCHED]
+    assert {(attempt.end, attempt.reason) for attempt in running} == {(AttemptEnd.TIMED_OUT, "deadline")}
 
 
 @pytest.mark.parametrize("plan", PLANS)

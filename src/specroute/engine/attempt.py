@@ -126,9 +126,8 @@ class LegRunner:
             if in_own_task and anyio.current_effective_deadline() > -math.inf:
                 attempt.close(AttemptEnd.FAILED, "internal", self._clock())
                 return None
-            attempt.close(
-                AttemptEnd.CANCELLED, self._ledger.cancel_reason, self._clock(), (), self._ledger.cancelled_at_s
-            )
+            end, reason = self._ledger.cancelled_as
+            attempt.close(end, reason, self._clock(), (), self._ledger.cancelled_at_s)
             raise
         except Exception:  # noqa: BLE001 - an adapter's bug must not end the race: the leg failed, the others go on
             attempt.close(AttemptEnd.FAILED, "internal", self._clock())

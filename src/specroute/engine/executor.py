@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from specroute.core.outcome import Attempt, Delivery
+from specroute.core.outcome import Attempt, AttemptEnd, Delivery
 from specroute.engine.attempt import LegRunner
 from specroute.engine.ledger import Ledger
 from specroute.engine.referee import Deliver, Fail, Failure, Launch, RaceRules, Referee, Wait
@@ -152,7 +152,7 @@ class _Run:
                 case step:
                     self._final = step
                     self._ledger.cancelled_at_s = self._clock()
-                    self._ledger.cancel_reason = "lost_race" if isinstance(step, Deliver) else step.why.value
+                    self._ledger.cancelled_as = _end_of_running(step)
                     group.cancel_scope.cancel()
 
     def outcome(self, step: Deliver | Fail, plan: Plan) -> Outcome:
@@ -181,3 +181,10 @@ class _Run:
         end = await self._runner.run(leg, plan_leg, served, until_s, in_own_task=in_own_task)
         self._ends[leg] = end
         self._referee.ended(leg, end)
+
+
+def _end_of_running(step: Deliver | Fail) -> tuple[AttemptEnd, str]:
+    """Returns how the calls that still run when ``step`` is taken have ended: they lost, or their time was over."""
+    if isinstance(step, Deliver):
+        return AttemptEnd.CANCELLED, "lost_race"
+    return AttemptEnd.TIMED_OUT, step.why.value

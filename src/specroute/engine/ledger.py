@@ -125,7 +125,7 @@ class Ledger:
         self._max_attempts = max_attempts
         self._attempts: list[OpenAttempt] = []
         self.cancelled_at_s: float | None = None
-        self.cancel_reason = "client_gone"
+        self.cancelled_as = (AttemptEnd.CANCELLED, "client_gone")
         self.judge_s = 0.0
 
     def may_open(self) -> bool:
