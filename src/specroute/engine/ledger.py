@@ -172,11 +172,11 @@ class Ledger:
 
 
 def _final(attempt: Attempt, is_winner: bool, passed_over: str) -> Attempt:
+    if is_winner == (attempt.end is AttemptEnd.WON):
+        return attempt
     if is_winner:
         return replace(attempt, end=AttemptEnd.WON)
-    if attempt.end is AttemptEnd.WON:
-        return replace(attempt, end=AttemptEnd.CANCELLED, reason=passed_over)
-    return attempt
+    return replace(attempt, end=AttemptEnd.CANCELLED, reason=passed_over)
 
 
 def summarize_money(attempts: Sequence[Attempt], request: RouteRequest, strongest: Tier) -> MoneySummary:
