@@ -23,24 +23,9 @@ from urllib.request import urlopen
 
 import grpc
 
-from benchmarks.processes import HEAD, child, sse_body
+from benchmarks.processes import HEAD, METHOD, child, sse_body, two_tiers
 from specroute.v1 import decision_pb2, router_pb2
 
-METHOD = "/specroute.v1.RouterService/Route"
-CONFIG = """
-listen: 127.0.0.1:0
-metrics_listen: 127.0.0.1:0
-tiers:
-  - name: mini
-    price: {{input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60}}
-    upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: mini}}]
-  - name: large
-    price: {{input_usd_per_mtok: 2.50, output_usd_per_mtok: 10.00}}
-    upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: large}}]
-predictor: {{prior: 0.5}}
-policy: {{kind: thresholds}}
-drain: {{delay: 0s, grace: 1s}}
-"""
 TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":" on"}}]}\n\n'
 CHUNK = b"%x\r\n%s\r\n" % (len(TOKEN), TOKEN)
 MINI_BODY = sse_body()
@@ -137,7 +122,7 @@ async def drive(address: str, races: int, in_flight: int) -> None:
 def measure(races: int, in_flight: int) -> None:
     with tempfile.TemporaryDirectory() as folder, child("-m", "benchmarks.cancellation", "--upstreams") as (_, port):
         config = Path(folder) / "bench.yaml"
-        config.write_text(CONFIG.format(port=port))
+        config.write_text(two_tiers(port, "{prior: 0.5}", "{kind: thresholds}"))
         with child("-m", "specroute", "serve", "--config", str(config)) as (_, line):
             asyncio.run(drive(line.split()[2], races, in_flight))
             with urlopen(f"http://127.0.0.1:{port}/seen") as response:

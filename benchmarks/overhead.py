@@ -21,31 +21,16 @@ from pathlib import Path
 import aiohttp
 import grpc
 
-from benchmarks.processes import child, cpu_s
+from benchmarks.processes import METHOD, child, cpu_s, two_tiers
 from specroute.v1 import router_pb2
 
 IN_FLIGHT = 16
-METHOD = "/specroute.v1.RouterService/Route"
 PROMPT = (
     "A warehouse ships three kinds of boxes. Small ones hold 12 items, medium ones 30 and large ones 75. Last week it "
     "shipped 140 small, 85 medium and 20 large boxes, and every tenth box of each kind came back half empty. How many "
     "items reached the customers? Explain each step of your calculation, then give the final number on a line of its "
     "own. Note that boxes that came back half empty had lost exactly half of their items on the way."
 )
-CONFIG = """
-listen: 127.0.0.1:0
-metrics_listen: 127.0.0.1:0
-tiers:
-  - name: mini
-    price: {{input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60}}
-    upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: mini}}]
-  - name: large
-    price: {{input_usd_per_mtok: 2.50, output_usd_per_mtok: 10.00}}
-    upstreams: [{{kind: openai, base_url: "http://127.0.0.1:{port}/v1", model: large}}]
-predictor: {{model: {model}}}
-policy: {{kind: always, tier: mini}}
-drain: {{delay: 0s, grace: 1s}}
-"""
 
 
 async def serve_floor(port: str) -> None:
@@ -88,7 +73,9 @@ async def drive(address: str, requests: int) -> None:
 def measure(rounds: int, requests: int, gap_s: float) -> None:
     with tempfile.TemporaryDirectory() as folder, child("-m", "benchmarks.processes", str(gap_s)) as (_, port):
         config = Path(folder) / "bench.yaml"
-        config.write_text(CONFIG.format(port=port, model=Path("router_models/default").resolve()))
+        config.write_text(
+            two_tiers(port, f"{{model: {Path('router_models/default').resolve()}}}", "{kind: always, tier: mini}")
+        )
         with (
             child("-m", "benchmarks.overhead", "--floor", port) as (floor, floor_line),
             child("-m", "specroute", "serve", "--config", str(config)) as (ours, ours_line),

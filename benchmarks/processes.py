@@ -14,7 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVENTS = 60
+METHOD = "/specroute.v1.RouterService/Route"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def two_tiers(port: str, predictor: str, policy: str) -> str:
+    """Returns a configuration whose tiers both call the upstream at ``port``; the others are sections in YAML."""
+    upstream = f"{{kind: openai, base_url: 'http://127.0.0.1:{port}/v1', model: %s}}"
+    return f"""
+listen: 127.0.0.1:0
+metrics_listen: 127.0.0.1:0
+tiers:
+  - name: mini
+    price: {{input_usd_per_mtok: 0.15, output_usd_per_mtok: 0.60}}
+    upstreams: [{upstream % "mini"}]
+  - name: large
+    price: {{input_usd_per_mtok: 2.50, output_usd_per_mtok: 10.00}}
+    upstreams: [{upstream % "large"}]
+predictor: {predictor}
+policy: {policy}
+drain: {{delay: 0s, grace: 1s}}
+"""
 
 
 def sse_chunks() -> list[bytes]:

@@ -222,6 +222,11 @@ def request_of(
     )
 
 
+def thresholds(hedge_delay_s: float | None = 0.0) -> Thresholds:
+    """Returns the usual cuts with a launch time of the second leg."""
+    return Thresholds(direct_mini=0.90, direct_large=0.30, hedge_delay_s=hedge_delay_s)
+
+
 def tier_of(name: str = "mini", *, price: Price | None = None, output_tokens: int = 300) -> Tier:
     return Tier(name, price or PRICES[name], output_tokens)
 
@@ -365,7 +370,7 @@ def router_of(
     executor = Executor(
         {each.tier.name: each for each in served}, race or RaceRules(), max_attempts=max_attempts, telemetry=telemetry
     )
-    planner = Planner(tuple(each.tier for each in served), policy or Thresholds(), tuple(rules), version="test")
+    planner = Planner(tuple(each.tier for each in served), policy or thresholds(), tuple(rules), version="test")
     router = Router(
         planner,
         predictor,
@@ -395,7 +400,7 @@ def pair_of(
 ) -> Service:
     """A service of two tiers whose every plan is of the kind ``plan``: direct, cascade, hedge or race."""
     delays: dict[str, float | None] = {"cascade": None, "hedge": hedge_delay_s, "race": 0.0}
-    policy = Always("mini") if plan == "direct" else Thresholds(hedge_delay_s=delays[plan])
+    policy = Always("mini") if plan == "direct" else thresholds(delays[plan])
     first = mini if isinstance(mini, FakeUpstream) else FakeUpstream("mini-0", mini)
     second = large if isinstance(large, FakeUpstream) else FakeUpstream("large-0", large)
     return router_of(

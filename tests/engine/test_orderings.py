@@ -21,7 +21,7 @@ from specroute.core.errors import UpstreamError
 from specroute.core.outcome import Chunk, FinishReason
 from specroute.engine.referee import Prefer, RaceRules
 from specroute.engine.tiers import Timeouts
-from specroute.policy.planner import Always, Thresholds
+from specroute.policy.planner import Always
 from tests.engine.invariants import assert_settled
 from tests.fakes import (
     Ended,
@@ -35,6 +35,7 @@ from tests.fakes import (
     router_of,
     served_of,
     sleep_until,
+    thresholds,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def service_for(mini: list[Script], large: list[Script], plan: str, prefer: Pref
         served_of(
             "large", *(FakeUpstream(f"large-{index}", script) for index, script in enumerate(large)), timeouts=PATIENT
         ),
-        policy=Always("mini") if plan == "direct" else Thresholds(hedge_delay_s=delays[plan]),
+        policy=Always("mini") if plan == "direct" else thresholds(delays[plan]),
         race=RaceRules(prefer, 0.0 if prefer is Prefer.FIRST_VALID else GRACE_S),
     )
 

@@ -12,10 +12,21 @@ from specroute.core.outcome import Chunk, FinishReason, Usage
 from specroute.core.request import Constraints, Generation, OnBudget, RouteRequest, Speculation
 from specroute.engine.referee import Prefer, RaceRules
 from specroute.engine.tiers import Timeouts
-from specroute.policy.planner import Thresholds
 from specroute.policy.rules import estimate_cost_nano_usd
 from tests.engine.stories import story
-from tests.fakes import LARGE, MEDIUM, MINI, FakeUpstream, Hang, Pause, Until, request_of, router_of, served_of
+from tests.fakes import (
+    LARGE,
+    MEDIUM,
+    MINI,
+    FakeUpstream,
+    Hang,
+    Pause,
+    Until,
+    request_of,
+    router_of,
+    served_of,
+    thresholds,
+)
 
 if TYPE_CHECKING:
     from specroute.engine.tiers import ServedTier
@@ -118,7 +129,7 @@ def test_any_race_is_settled(
             return
     service = router_of(
         *tiers_of(scripts, timeouts, stops_billing),
-        policy=Thresholds(hedge_delay_s=hedge_delay_s),
+        policy=thresholds(hedge_delay_s),
         p_accept={"mini": p_mini, "medium": 0.5},
         race=race,
         max_attempts=max_attempts,

@@ -30,7 +30,7 @@ from specroute.core.request import (
 )
 from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.policy.rules import AllowOnly, Condition, RaceBetween, RouteTo, Rule, StartAt
-from tests.fakes import LARGE, MEDIUM, MINI, request_of
+from tests.fakes import LARGE, MEDIUM, MINI, request_of, thresholds
 
 GOLDEN = Path(__file__).with_name("golden_plans.json")
 Case = dict[str, Any]
@@ -41,9 +41,9 @@ OUTPUTS: dict[str, Output] = {
     "choices": ChoicesOutput(("a", "b")),
 }
 POLICIES: dict[str, Thresholds | Always] = {
-    "race": Thresholds(hedge_delay_s=0.0),
-    "hedge": Thresholds(hedge_delay_s=0.25),
-    "cascade": Thresholds(hedge_delay_s=None),
+    "race": thresholds(0.0),
+    "hedge": thresholds(0.25),
+    "cascade": thresholds(None),
     "always mini": Always("mini"),
     "always large": Always("large"),
 }

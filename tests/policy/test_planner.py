@@ -20,7 +20,7 @@ from specroute.policy.rules import (
     StartAt,
     estimate_cost_nano_usd,
 )
-from tests.fakes import LARGE, MEDIUM, MINI, request_of
+from tests.fakes import LARGE, MEDIUM, MINI, request_of, thresholds
 
 ALL = Condition()
 PLAIN = request_of()
@@ -30,11 +30,11 @@ UNSAFE = Generation(tools=(Tool("pay", not_idempotent=True),))
 
 
 def two(policy: Thresholds | Always | None = None, *rules: Rule, max_legs: int = 2) -> Planner:
-    return Planner((MINI, LARGE), policy or Thresholds(), rules, max_legs)
+    return Planner((MINI, LARGE), policy or thresholds(), rules, max_legs)
 
 
 def three(policy: Thresholds | Always | None = None, *rules: Rule, max_legs: int = 2) -> Planner:
-    return Planner((MINI, MEDIUM, LARGE), policy or Thresholds(), rules, max_legs)
+    return Planner((MINI, MEDIUM, LARGE), policy or thresholds(), rules, max_legs)
 
 
 def p(*chances: float) -> Prediction:
@@ -77,7 +77,7 @@ def test_both_cuts_are_inclusive(chance: float, wanted: str) -> None:
     ],
 )
 def test_the_hedge_delay_decides_the_shape_between_the_cuts(delay_s: float | None, wanted: str) -> None:
-    plan = two(Thresholds(hedge_delay_s=delay_s)).plan(PLAIN, p(0.5))
+    plan = two(thresholds(delay_s)).plan(PLAIN, p(0.5))
     assert shape(plan) == wanted
     assert [leg.speculative for leg in plan.legs] == [False, delay_s is not None]
 
@@ -157,7 +157,7 @@ def test_allowed_tiers_also_bound_the_escalation() -> None:
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.5, None])
 def test_without_speculation_race_and_hedge_become_a_cascade(delay_s: float | None) -> None:
-    plan = two(Thresholds(hedge_delay_s=delay_s)).plan(NEVER, p(0.5))
+    plan = two(thresholds(delay_s)).plan(NEVER, p(0.5))
     assert shape(plan) == "cascade mini@0 large@rejection"
     assert not any(leg.speculative for leg in plan.legs)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from specroute.cli.extras import needing_pyarrow
+
 if TYPE_CHECKING:
     from specroute.demo.report import Report
     from specroute.demo.run import Demo, DemoOptions, Progress
@@ -102,13 +104,9 @@ def _simulated(requests: int | None, options: DemoOptions) -> Demo:
 
 
 def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions) -> Demo:
-    try:
+    with needing_pyarrow(_give_up):
         from specroute.demo.recorded_cases import recorded_cases
         from specroute.upstreams.simulated.recorded import OutcomesError, load_outcomes
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "pyarrow":
-            raise
-        _give_up(FAILURE, "--outcomes needs pyarrow: pip install 'specroute[train]'")
     from specroute.demo.cases import chosen
     from specroute.demo.policies import POLICIES
     from specroute.demo.run import Demo

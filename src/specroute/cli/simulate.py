@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from specroute.cli.extras import needing_pyarrow
+
 if TYPE_CHECKING:
     from specroute.upstreams.simulated.answers import AnswerBook
     from specroute.upstreams.simulated.server import SimulatorSettings
@@ -99,12 +101,8 @@ def _settings(
 
 
 def _recorded(path: Path, pair: str) -> AnswerBook:
-    try:
+    with needing_pyarrow(_give_up):
         from specroute.upstreams.simulated.recorded import OutcomesError, load_outcomes
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "pyarrow":
-            raise
-        _give_up(FAILURE, "--outcomes needs pyarrow: pip install 'specroute[train]'")
     try:
         book = load_outcomes(path, pair=pair)
     except OutcomesError as error:

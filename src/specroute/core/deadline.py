@@ -38,9 +38,9 @@ class Deadline:
 class DeadlinePolicy:
     """How long a request may take: seconds, all > 0 but ``reserve_s`` >= 0."""
 
-    default_s: float = 60.0
-    max_s: float = 600.0
-    reserve_s: float = 0.02
+    default_s: float
+    max_s: float
+    reserve_s: float
 
     def start(self, now_s: float, caller_s: float | None, latency_budget_s: float | None) -> Deadline:
         """Returns the deadline of a request that arrives at ``now_s``.

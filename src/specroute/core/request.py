@@ -146,7 +146,6 @@ class ChoicesOutput:
 
 
 Output = TextOutput | JsonObjectOutput | JsonSchemaOutput | RegexOutput | ChoicesOutput
-OUTPUT_KINDS = ("text", "json_object", "json_schema", "regex", "choices")
 
 
 @dataclass(frozen=True, slots=True)

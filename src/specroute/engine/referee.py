@@ -4,8 +4,9 @@ Theory of operation. The referee knows which legs were launched, how they ended 
 answers with one step: launch a leg, wait until an instant, deliver a leg's answer, or fail. It is asked again after
 every end of a leg and every timer, so each rule of the race stands here once, as a function of state and time:
 
-1. The winner is the first accepted answer; several in one instant: the cheapest. With ``prefer: cheapest`` an accepted
-   answer is held while a cheaper leg runs, until the grace, the latency budget or the deadline ends.
+1. The winner is the first accepted answer; of several that are known when it is asked, the cheapest. With
+   ``prefer: cheapest`` an accepted answer is held while a cheaper leg runs, until the grace, the latency budget or the
+   deadline ends.
 2. A leg starts at its time, or at once when all launched legs ended without an accepted answer.
 3. Without an accepted answer at the latency budget, or when every leg has been judged: the answer of the strongest
    tier that only a quality check rejected, as degraded, or failure where the caller asked for it.

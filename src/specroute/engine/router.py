@@ -124,11 +124,10 @@ class Router:
         return Routed(outcome.delivery, decision)
 
     def _plan(self, request: RouteRequest) -> tuple[Prediction, Plan, tuple[tuple[str, float], ...]]:
-        began_s = self._clock()
         prediction = self._predictor.predict(request)
         predicted_s = self._clock()
         plan = self._planner.plan(request, prediction)
-        return prediction, plan, (("predict", predicted_s - began_s), ("plan", self._clock() - predicted_s))
+        return prediction, plan, (("predict", prediction.elapsed_s), ("plan", self._clock() - predicted_s))
 
     def _decision(
         self,

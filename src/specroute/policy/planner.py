@@ -33,9 +33,9 @@ class Thresholds:
         hedge_delay_s: when the second leg starts between the cuts: 0 a race, ``None`` on rejection only.
     """
 
-    direct_mini: float = 0.90
-    direct_large: float = 0.30
-    hedge_delay_s: float | None = 0.0
+    direct_mini: float
+    direct_large: float
+    hedge_delay_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -610,7 +610,7 @@ class Constraints(_message.Message):
     @_builtins.property
     def latency_budget(self) -> _duration_pb2.Duration:
         """Soft target of the whole call, from arrival; at most the deadline, not below the server's `deadline.reserve` nor
-        1 ms. When it is over, a held valid answer is released; see `on_budget` where there is none. Absent: none.
+        10 ms. When it is over, a held valid answer is released; see `on_budget` where there is none. Absent: none.
         """
 
     @_builtins.property
