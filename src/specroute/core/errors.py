@@ -10,7 +10,9 @@
     ├── AllUpstreamsFailed      UNAVAILABLE           every attempt failed in transport or at the provider
     ├── NoAcceptableAnswer      FAILED_PRECONDITION   answers came, all were rejected
     ├── LatencyBudgetExceeded   DEADLINE_EXCEEDED     on_budget FAIL and the latency budget is over
-    └── DeadlineExceeded        DEADLINE_EXCEEDED     time ran out
+    ├── DeadlineExceeded        DEADLINE_EXCEEDED     time ran out
+    ├── StreamInterrupted       UNAVAILABLE           the winner of a stream failed after a part of it was delivered
+    └── ReaderStalled           ABORTED               the caller stopped reading its stream
 
     UpstreamError               raised by an upstream adapter; becomes the end of an attempt, never reaches a caller
 
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from specroute.core.outcome import Decision
+    from specroute.core.stream import Delivered
 
 
 class RouteError(Exception):
@@ -34,16 +37,18 @@ class RouteError(Exception):
         code: name of the gRPC status code.
         retry_after_s: how long the caller should wait before it tries again; ``None``: waiting does not help.
         decision: what had been done when it failed; ``None``: nothing was decided yet.
+        delivered: how much of the answer a stream had delivered; ``None``: nothing for good.
     """
 
     reason: ClassVar[str]
     code: ClassVar[str]
     retry_after_s: ClassVar[float | None] = None
 
-    def __init__(self, message: str, decision: Decision | None = None) -> None:
+    def __init__(self, message: str, decision: Decision | None = None, delivered: Delivered | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.decision = decision
+        self.delivered = delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,20 @@ class DeadlineExceeded(RouteError):
 
     reason = "DEADLINE_EXCEEDED"
     code = "DEADLINE_EXCEEDED"
+
+
+class StreamInterrupted(RouteError):
+    """The winner of a stream failed after a part of its answer had been delivered."""
+
+    reason = "STREAM_INTERRUPTED"
+    code = "UNAVAILABLE"
+
+
+class ReaderStalled(RouteError):
+    """The caller stopped reading its stream for longer than it may."""
+
+    reason = "READER_STALLED"
+    code = "ABORTED"
 
 
 class UpstreamError(Exception):

@@ -10,9 +10,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from specroute.core.deadline import Deadline
     from specroute.core.plan import Plan, Prediction
     from specroute.core.request import ToolCall
+    from specroute.core.stream import Commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Completion:
     Attributes:
         model: as the upstream reported it, or the configured name.
         usage: what the upstream reported; ``None``: it reported nothing.
-        mean_logprob: mean natural-log probability of the answer's tokens; ``None``: not given.
+        logprobs: natural-log probabilities of the answer's tokens, in order; empty: not given.
     """
 
     text: str
@@ -79,7 +82,23 @@ class Completion:
     finish_reason: FinishReason
     model: str
     usage: Usage | None = None
-    mean_logprob: float | None = None
+    logprobs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """What has come of an answer so far.
+
+    Attributes:
+        has_tool_calls: whether a part of a tool call has come.
+        logprobs: of the tokens of ``text``, as in ``Completion``.
+        tokens: output tokens, counted from the text and the tool calls: UTF-8 bytes / 4, rounded up.
+    """
+
+    text: str
+    has_tool_calls: bool = False
+    logprobs: Sequence[float] = ()
+    tokens: int = 0
 
 
 class VerdictKind(Enum):
@@ -92,12 +111,39 @@ class VerdictKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One validator's judgement of one answer, with its reason in snake_case."""
+    """One validator's judgement of one answer, with its reason in snake_case.
+
+    ``prefix_tokens``: how much of the answer had come when it was given; ``None``: all of it.
+    """
 
     validator: str
     kind: VerdictKind
     reason: str
     p_accept: float | None = None
+    prefix_tokens: int | None = None
+
+
+class PrefixKind(Enum):
+    """What a validator can say of the beginning of an answer.
+
+    ACCEPT: nothing speaks against it so far. REJECT: it is to be rejected now. UNDECIDED: it has to see more.
+    """
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    UNDECIDED = "undecided"
+
+
+class PrefixVerdict(NamedTuple):
+    """One validator's judgement of the beginning of an answer, with its reason in snake_case.
+
+    ``is_settled`` goes with ACCEPT: no continuation can make this validator reject, except for a reason that only the
+    end of an answer can show (its ``end_reasons``). A settled validator is not asked again about this answer.
+    """
+
+    kind: PrefixKind
+    reason: str
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +155,8 @@ class Judgement:
         rejected_by: the verdict that decides against the answer; ``None``: accepted.
         only_quality: the answer keeps its contract and only quality checks rejected it, so that it may be delivered as
             degraded when nothing better comes.
+        only_end: as ``only_quality``, or what is wrong is a thing that only the end of an answer shows (it was cut
+            off), so that a stream whose winner was fixed before may still end with it, as degraded.
         text: the answer as it is to be delivered (a JSON answer without its Markdown fence).
     """
 
@@ -116,6 +164,7 @@ class Judgement:
     text: str
     rejected_by: Verdict | None = None
     only_quality: bool = False
+    only_end: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -218,6 +267,7 @@ class Decision:
         received_time_s: wall-clock seconds since the Unix epoch, for the record only.
         used_s: seconds from arrival to the end.
         timings_s: our own overhead, stage -> seconds.
+        commit: when the winner of a stream was fixed; ``None``: it was not, or the answer was not streamed.
     """
 
     request_id: str
@@ -233,3 +283,4 @@ class Decision:
     money: MoneySummary = MoneySummary()
     used_s: float = 0.0
     timings_s: tuple[tuple[str, float], ...] = ()
+    commit: Commit | None = None

@@ -5,14 +5,15 @@ Implementations say how (``OpenAIHttpUpstream``, ``OnnxPredictor``, ``Prometheus
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from specroute.core.outcome import Chunk, Completion, Decision, Verdict
+    from specroute.core.outcome import Chunk, Completion, Decision, Prefix, PrefixVerdict, Verdict
     from specroute.core.plan import Prediction
     from specroute.core.request import RouteRequest
+    from specroute.core.stream import StreamEvent
 
 
 class Upstream(Protocol):
@@ -61,6 +62,35 @@ class Validator(Protocol):
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns ACCEPT, REJECT or ABSTAIN with a snake_case reason; pure, bounded in time, does not raise."""
+        ...
+
+
+@runtime_checkable
+class PrefixValidator(Protocol):
+    """A validator that can also judge the beginning of an answer, so that a leg is cut off or committed early.
+
+    A validator without this method is asked about whole answers only. ``end_reasons``: the reasons for which it may
+    reject a whole answer although it had settled on its beginning, because only the end shows them.
+    """
+
+    end_reasons: frozenset[str]
+
+    def judge_prefix(self, request: RouteRequest, prefix: Prefix) -> PrefixVerdict:
+        """Returns what can be said of ``prefix``; pure, bounded in time, does not raise.
+
+        Called again as the answer grows, at least each time that it has grown by an eighth.
+        """
+        ...
+
+
+class EventSink(Protocol):
+    """Where the events of one stream go."""
+
+    async def send(self, event: StreamEvent) -> bool:
+        """Hands over one event; waits while the reader is slow, and is not cut off half-way by a cancel scope.
+
+        Returns whether there is still a reader. Called by one task at a time.
+        """
         ...
 
 

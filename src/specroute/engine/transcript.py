@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specroute.core.outcome import Completion, FinishReason
+from specroute.core.outcome import Completion, FinishReason, Prefix
 from specroute.core.request import BYTES_PER_TOKEN, ToolCall, utf8_length
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ class Transcript:
 
     __slots__ = (
         "_finish_reason",
-        "_logprob_count",
-        "_logprob_sum",
+        "_logprobs",
         "_model",
         "_output_bytes",
         "_parts",
+        "_text_length",
         "_tool_calls",
         "usage",
     )
@@ -29,16 +29,17 @@ class Transcript:
         self._model = model
         self._parts: list[str] = []
         self._tool_calls: dict[int, tuple[str, str, list[str]]] = {}
+        self._text_length = 0
         self._output_bytes = 0
         self._finish_reason: FinishReason | None = None
-        self._logprob_sum = 0.0
-        self._logprob_count = 0
+        self._logprobs: list[float] = []
         self.usage: Usage | None = None
 
     def add(self, chunk: Chunk) -> None:
         """Takes in one chunk; constant work per byte, so that counting costs nothing when the call is cancelled."""
         if chunk.text:
             self._parts.append(chunk.text)
+            self._text_length += len(chunk.text)
             self._output_bytes += utf8_length(chunk.text)
         for delta in chunk.tool_calls:
             self._add_tool_call(delta)
@@ -49,8 +50,7 @@ class Transcript:
         if chunk.model:
             self._model = chunk.model
         if chunk.logprobs:
-            self._logprob_sum += sum(chunk.logprobs)
-            self._logprob_count += len(chunk.logprobs)
+            self._logprobs += chunk.logprobs
 
     @property
     def model(self) -> str:
@@ -69,9 +69,25 @@ class Transcript:
             for _, (call_id, name, arguments) in sorted(self._tool_calls.items())
         )
         default = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
-        mean_logprob = self._logprob_sum / self._logprob_count if self._logprob_count else None
-        text = "".join(self._parts)
-        return Completion(text, calls, self._finish_reason or default, self._model, self.usage, mean_logprob)
+        return Completion(
+            self.text, calls, self._finish_reason or default, self._model, self.usage, tuple(self._logprobs)
+        )
+
+    @property
+    def text(self) -> str:
+        """The text so far. Joining it once costs as much as it is long: parts that were joined stay joined."""
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0] if self._parts else ""
+
+    @property
+    def text_length(self) -> int:
+        """Characters of ``text``."""
+        return self._text_length
+
+    def prefix(self) -> Prefix:
+        """Returns what has come so far."""
+        return Prefix(self.text, bool(self._tool_calls), self._logprobs, self.output_tokens)
 
     def _add_tool_call(self, delta: ToolCallDelta) -> None:
         call_id, name, arguments = self._tool_calls.get(delta.index, ("", "", []))

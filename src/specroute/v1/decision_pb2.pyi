@@ -21,6 +21,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _CommitReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CommitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CommitReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMMIT_REASON_UNSPECIFIED: _CommitReason.ValueType  # 0
+    """Never sent."""
+    COMMIT_REASON_NOTHING_STRONGER: _CommitReason.ValueType  # 1
+    """No other leg could answer any more, so waiting could not have changed the winner."""
+    COMMIT_REASON_PREFIX_SETTLED: _CommitReason.ValueType  # 2
+    """No continuation could have made a check reject the answer, but for what only its end shows."""
+    COMMIT_REASON_HELD_BACK: _CommitReason.ValueType  # 3
+    """The caller's window had passed, the checks were satisfied so far, and the measured error allowed it."""
+    COMMIT_REASON_VALIDATED: _CommitReason.ValueType  # 4
+    """The whole answer had been judged."""
+
+class CommitReason(_CommitReason, metaclass=_CommitReasonEnumTypeWrapper):
+    """Says why the winner of a stream was fixed when it was. May grow."""
+
+COMMIT_REASON_UNSPECIFIED: CommitReason.ValueType  # 0
+"""Never sent."""
+COMMIT_REASON_NOTHING_STRONGER: CommitReason.ValueType  # 1
+"""No other leg could answer any more, so waiting could not have changed the winner."""
+COMMIT_REASON_PREFIX_SETTLED: CommitReason.ValueType  # 2
+"""No continuation could have made a check reject the answer, but for what only its end shows."""
+COMMIT_REASON_HELD_BACK: CommitReason.ValueType  # 3
+"""The caller's window had passed, the checks were satisfied so far, and the measured error allowed it."""
+COMMIT_REASON_VALIDATED: CommitReason.ValueType  # 4
+"""The whole answer had been judged."""
+Global___CommitReason: _TypeAlias = CommitReason  # noqa: Y015
+
 class _PlanKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -167,6 +199,7 @@ class Decision(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The request's id."""
     @_builtins.property
@@ -199,6 +232,10 @@ class Decision(_message.Message):
     def timings(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageTiming]:
         """The service's own overhead by stage: admit (to words and checks), predict, plan, judge (all verdicts together)."""
 
+    @_builtins.property
+    def commit(self) -> Global___Commit:
+        """When the winner of a stream was fixed. Absent: it was not, or the answer was not streamed."""
+
     def __init__(
         self,
         *,
@@ -210,14 +247,65 @@ class Decision(_message.Message):
         cost: Global___Cost | None = ...,
         deadline: Global___DeadlineUse | None = ...,
         timings: _abc.Iterable[Global___StageTiming] | None = ...,
+        commit: Global___Commit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deadline", b"deadline", "plan", b"plan", "prediction", b"prediction", "received_time", b"received_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "cost", b"cost", "deadline", b"deadline", "plan", b"plan", "prediction", b"prediction", "received_time", b"received_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost", b"cost", "deadline", b"deadline", "plan", b"plan", "prediction", b"prediction", "received_time", b"received_time", "request_id", b"request_id", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "commit", b"commit", "cost", b"cost", "deadline", b"deadline", "plan", b"plan", "prediction", b"prediction", "received_time", b"received_time", "request_id", b"request_id", "timings", b"timings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class Commit(_message.Message):
+    """Records the moment the winner of a stream was fixed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    ERROR_RATIO_FIELD_NUMBER: _builtins.int
+    UPHELD_FIELD_NUMBER: _builtins.int
+    leg: _builtins.int
+    """The leg, an index into the plan's legs; an escalation has the index after the last."""
+    tier: _builtins.str
+    """Its tier."""
+    reason: Global___CommitReason.ValueType
+    """Why then."""
+    output_tokens: _builtins.int
+    """Output tokens of the leg that had come by then, counted as UTF-8 bytes / 4."""
+    error_ratio: _builtins.float
+    """The measured chance, [0, 1], that an answer committed so is not accepted at its end. Absent: not HELD_BACK."""
+    upheld: _builtins.bool
+    """Whether the whole answer was accepted in the end."""
+    @_builtins.property
+    def after(self) -> _duration_pb2.Duration:
+        """When, since the request arrived."""
+
+    def __init__(
+        self,
+        *,
+        leg: _builtins.int = ...,
+        tier: _builtins.str = ...,
+        reason: Global___CommitReason.ValueType = ...,
+        after: _duration_pb2.Duration | None = ...,
+        output_tokens: _builtins.int = ...,
+        error_ratio: _builtins.float | None = ...,
+        upheld: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_ratio", b"_error_ratio", "after", b"after", "error_ratio", b"error_ratio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_ratio", b"_error_ratio", "after", b"after", "error_ratio", b"error_ratio", "leg", b"leg", "output_tokens", b"output_tokens", "reason", b"reason", "tier", b"tier", "upheld", b"upheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error_ratio: _TypeAlias = _typing.Literal["error_ratio"]  # noqa: Y015
+    _WhichOneofArgType__error_ratio: _TypeAlias = _typing.Literal["_error_ratio", b"_error_ratio"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error_ratio) -> _WhichOneofReturnType__error_ratio | None: ...
+
+Global___Commit: _TypeAlias = Commit  # noqa: Y015
 
 @_typing.final
 class Prediction(_message.Message):
@@ -549,6 +637,7 @@ class Verdict(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     P_ACCEPT_FIELD_NUMBER: _builtins.int
+    PREFIX_TOKENS_FIELD_NUMBER: _builtins.int
     validator: _builtins.str
     """The validator's name."""
     kind: Global___VerdictKind.ValueType
@@ -557,6 +646,8 @@ class Verdict(_message.Message):
     """Why, snake_case."""
     p_accept: _builtins.float
     """The probability behind it, [0, 1]. Absent: the validator has none."""
+    prefix_tokens: _builtins.int
+    """How much of the answer had come when it was given: output tokens, counted as UTF-8 bytes / 4. Absent: all of it."""
     def __init__(
         self,
         *,
@@ -564,14 +655,20 @@ class Verdict(_message.Message):
         kind: Global___VerdictKind.ValueType = ...,
         reason: _builtins.str = ...,
         p_accept: _builtins.float | None = ...,
+        prefix_tokens: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_p_accept", b"_p_accept", "p_accept", b"p_accept"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_p_accept", b"_p_accept", "_prefix_tokens", b"_prefix_tokens", "p_accept", b"p_accept", "prefix_tokens", b"prefix_tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_p_accept", b"_p_accept", "kind", b"kind", "p_accept", b"p_accept", "reason", b"reason", "validator", b"validator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_p_accept", b"_p_accept", "_prefix_tokens", b"_prefix_tokens", "kind", b"kind", "p_accept", b"p_accept", "prefix_tokens", b"prefix_tokens", "reason", b"reason", "validator", b"validator"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__p_accept: _TypeAlias = _typing.Literal["p_accept"]  # noqa: Y015
     _WhichOneofArgType__p_accept: _TypeAlias = _typing.Literal["_p_accept", b"_p_accept"]  # noqa: Y015
+    _WhichOneofReturnType__prefix_tokens: _TypeAlias = _typing.Literal["prefix_tokens"]  # noqa: Y015
+    _WhichOneofArgType__prefix_tokens: _TypeAlias = _typing.Literal["_prefix_tokens", b"_prefix_tokens"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__p_accept) -> _WhichOneofReturnType__p_accept | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prefix_tokens) -> _WhichOneofReturnType__prefix_tokens | None: ...
 
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 

@@ -691,7 +691,9 @@ class RouteResponse(_message.Message):
     model: _builtins.str
     """The model, as the upstream reported it."""
     degraded: _builtins.bool
-    """True: no answer was accepted, and this one was rejected by a quality check only."""
+    """True: no answer was accepted, and this one was rejected by a quality check only; or, in a stream, by what only the
+    end of the answer showed after the commit: it was cut off (`finish_reason`: length) or withheld (content_filter).
+    """
     needs_review: _builtins.bool
     """True: a rule asks that a person reviews this answer."""
     @_builtins.property
@@ -722,6 +724,321 @@ class RouteResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RouteResponse: _TypeAlias = RouteResponse  # noqa: Y015
+
+@_typing.final
+class RouteStreamRequest(_message.Message):
+    """Asks for one answer as a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    COMMITTED_FIELD_NUMBER: _builtins.int
+    HOLD_BACK_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> Global___RouteRequest:
+        """The request, as for `Route`. Required."""
+
+    @_builtins.property
+    def committed(self) -> Global___CommittedDelivery:
+        """From the moment the winner is fixed."""
+
+    @_builtins.property
+    def hold_back(self) -> Global___HoldBackDelivery:
+        """From that moment, or once a window has passed and the checks on what it held are satisfied."""
+
+    @_builtins.property
+    def provisional(self) -> Global___ProvisionalDelivery:
+        """At once, and taken back where that leg loses."""
+
+    def __init__(
+        self,
+        *,
+        request: Global___RouteRequest | None = ...,
+        committed: Global___CommittedDelivery | None = ...,
+        hold_back: Global___HoldBackDelivery | None = ...,
+        provisional: Global___ProvisionalDelivery | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "delivery", b"delivery", "hold_back", b"hold_back", "provisional", b"provisional", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "delivery", b"delivery", "hold_back", b"hold_back", "provisional", b"provisional", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_delivery: _TypeAlias = _typing.Literal["committed", "hold_back", "provisional"]  # noqa: Y015
+    _WhichOneofArgType_delivery: _TypeAlias = _typing.Literal["delivery", b"delivery"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_delivery) -> _WhichOneofReturnType_delivery | None: ...
+
+Global___RouteStreamRequest: _TypeAlias = RouteStreamRequest  # noqa: Y015
+
+@_typing.final
+class CommittedDelivery(_message.Message):
+    """Shows nothing before the winner is fixed: then what was held, and the rest as it comes. The winner is fixed when no
+    other leg can answer any more, when no continuation could make a check reject the answer (but for what only its end
+    shows), or when the whole answer was accepted.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommittedDelivery: _TypeAlias = CommittedDelivery  # noqa: Y015
+
+@_typing.final
+class HoldBackDelivery(_message.Message):
+    """Holds a window of the answer, and fixes the winner when it has passed and the checks are satisfied so far, though the
+    rest of the answer could still break them. How often that happens is measured, bounded by the server's
+    `streaming.max_commit_error_ratio`, and written in `Decision.commit`. At least one of the two is required; whichever
+    comes first ends the window.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    tokens: _builtins.int
+    """Output tokens that the window holds, counted as UTF-8 bytes / 4; 1 to 1,000,000. Absent: not bounded by tokens."""
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """How long the window lasts, from the leg's first token; 1 ms to 10 minutes. Absent: not bounded by time."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _builtins.int = ...,
+        duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldBackDelivery: _TypeAlias = HoldBackDelivery  # noqa: Y015
+
+@_typing.final
+class ProvisionalDelivery(_message.Message):
+    """Shows the cheapest running leg's text as it comes, as provisional. Where that leg loses, `superseded` takes all of it
+    back and the winner's deltas follow.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionalDelivery: _TypeAlias = ProvisionalDelivery  # noqa: Y015
+
+@_typing.final
+class RouteStreamResponse(_message.Message):
+    """Is one event of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECIDED_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
+    COMMITTED_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def decided(self) -> Global___StreamDecided:
+        """First, exactly once: prediction and plan, no attempts yet."""
+
+    @_builtins.property
+    def delta(self) -> Global___StreamDelta:
+        """A piece of the answer."""
+
+    @_builtins.property
+    def superseded(self) -> Global___StreamSuperseded:
+        """Takes back the deltas of a leg."""
+
+    @_builtins.property
+    def committed(self) -> Global___StreamCommitted:
+        """The winner is fixed; exactly once, before any delta that is not provisional."""
+
+    @_builtins.property
+    def completed(self) -> Global___RouteResponse:
+        """Last, exactly once, on success only."""
+
+    def __init__(
+        self,
+        *,
+        decided: Global___StreamDecided | None = ...,
+        delta: Global___StreamDelta | None = ...,
+        superseded: Global___StreamSuperseded | None = ...,
+        committed: Global___StreamCommitted | None = ...,
+        completed: Global___RouteResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "completed", b"completed", "decided", b"decided", "delta", b"delta", "event", b"event", "superseded", b"superseded"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "completed", b"completed", "decided", b"decided", "delta", b"delta", "event", b"event", "superseded", b"superseded"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["decided", "delta", "superseded", "committed", "completed"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___RouteStreamResponse: _TypeAlias = RouteStreamResponse  # noqa: Y015
+
+@_typing.final
+class StreamDecided(_message.Message):
+    """Opens a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def decision(self) -> _decision_pb2.Decision:
+        """The decision without attempts."""
+
+    def __init__(
+        self,
+        *,
+        decision: _decision_pb2.Decision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamDecided: _TypeAlias = StreamDecided  # noqa: Y015
+
+@_typing.final
+class StreamDelta(_message.Message):
+    """Is a piece of the answer of one leg: all that one read from its upstream brought."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
+    leg: _builtins.int
+    """Index into the plan's legs; an escalation has the index after the last."""
+    text: _builtins.str
+    """Text to append."""
+    provisional: _builtins.bool
+    """True: the winner is not fixed yet, and `superseded` may take it back."""
+    @_builtins.property
+    def tool_call(self) -> Global___ToolCall:
+        """A tool call, whole, sent only once the answer was accepted."""
+
+    def __init__(
+        self,
+        *,
+        leg: _builtins.int = ...,
+        text: _builtins.str = ...,
+        provisional: _builtins.bool = ...,
+        tool_call: Global___ToolCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool_call", b"tool_call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leg", b"leg", "provisional", b"provisional", "text", b"text", "tool_call", b"tool_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamDelta: _TypeAlias = StreamDelta  # noqa: Y015
+
+@_typing.final
+class StreamSuperseded(_message.Message):
+    """Takes back every delta of a leg; none of it follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    leg: _builtins.int
+    """The leg."""
+    reason: _builtins.str
+    """Why its attempt ended, snake_case: refusal, schema, reset, idle_timeout ... or lost_race."""
+    def __init__(
+        self,
+        *,
+        leg: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leg", b"leg", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamSuperseded: _TypeAlias = StreamSuperseded  # noqa: Y015
+
+@_typing.final
+class StreamCommitted(_message.Message):
+    """Says that the winner is fixed: from here on only deltas of this leg follow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    leg: _builtins.int
+    """The leg."""
+    tier: _builtins.str
+    """Its tier."""
+    reason: _decision_pb2.CommitReason.ValueType
+    """Why now."""
+    def __init__(
+        self,
+        *,
+        leg: _builtins.int = ...,
+        tier: _builtins.str = ...,
+        reason: _decision_pb2.CommitReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leg", b"leg", "reason", b"reason", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamCommitted: _TypeAlias = StreamCommitted  # noqa: Y015
+
+@_typing.final
+class PartialDelivery(_message.Message):
+    """Is a detail of a status that ends a stream after the commit: how much of the answer the caller was sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEG_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
+    leg: _builtins.int
+    """The committed leg."""
+    tier: _builtins.str
+    """Its tier."""
+    output_tokens: _builtins.int
+    """Output tokens, counted as UTF-8 bytes / 4."""
+    output_bytes: _builtins.int
+    """UTF-8 bytes of text."""
+    def __init__(
+        self,
+        *,
+        leg: _builtins.int = ...,
+        tier: _builtins.str = ...,
+        output_tokens: _builtins.int = ...,
+        output_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leg", b"leg", "output_bytes", b"output_bytes", "output_tokens", b"output_tokens", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartialDelivery: _TypeAlias = PartialDelivery  # noqa: Y015
 
 @_typing.final
 class DecideRequest(_message.Message):

@@ -31,7 +31,8 @@ class RouterServiceStub:
     Errors are `google.rpc.Status` with `google.rpc.ErrorInfo` (domain "specroute"), and with the `Decision` once a plan
     was made, cut to 3 KiB. Reasons: INVALID_REQUEST (INVALID_ARGUMENT, with `BadRequest`), NO_ELIGIBLE_TIER and
     NO_ACCEPTABLE_ANSWER (FAILED_PRECONDITION), BUDGET_EXHAUSTED and OVERLOADED (RESOURCE_EXHAUSTED),
-    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED).
+    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED); of streams,
+    also STREAM_INTERRUPTED (UNAVAILABLE) and READER_STALLED (ABORTED).
     Once an upstream was called, an error carries `grpc-retry-pushback-ms: -1`: a retry would pay again.
     """
 
@@ -46,6 +47,11 @@ class RouterServiceStub:
                 request_serializer=specroute_dot_v1_dot_router__pb2.RouteRequest.SerializeToString,
                 response_deserializer=specroute_dot_v1_dot_router__pb2.RouteResponse.FromString,
                 _registered_method=True)
+        self.RouteStream = channel.unary_stream(
+                '/specroute.v1.RouterService/RouteStream',
+                request_serializer=specroute_dot_v1_dot_router__pb2.RouteStreamRequest.SerializeToString,
+                response_deserializer=specroute_dot_v1_dot_router__pb2.RouteStreamResponse.FromString,
+                _registered_method=True)
         self.Decide = channel.unary_unary(
                 '/specroute.v1.RouterService/Decide',
                 request_serializer=specroute_dot_v1_dot_router__pb2.DecideRequest.SerializeToString,
@@ -59,13 +65,26 @@ class RouterServiceServicer:
     Errors are `google.rpc.Status` with `google.rpc.ErrorInfo` (domain "specroute"), and with the `Decision` once a plan
     was made, cut to 3 KiB. Reasons: INVALID_REQUEST (INVALID_ARGUMENT, with `BadRequest`), NO_ELIGIBLE_TIER and
     NO_ACCEPTABLE_ANSWER (FAILED_PRECONDITION), BUDGET_EXHAUSTED and OVERLOADED (RESOURCE_EXHAUSTED),
-    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED).
+    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED); of streams,
+    also STREAM_INTERRUPTED (UNAVAILABLE) and READER_STALLED (ABORTED).
     Once an upstream was called, an error carries `grpc-retry-pushback-ms: -1`: a retry would pay again.
     """
 
     def Route(self, request, context):
         """Answers one request. Runs the plan, validates every answer, cancels the losing call and returns the winner with the
         whole decision. The gRPC deadline bounds everything; without one the server's default applies.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RouteStream(self, request, context):
+        """Answers one request as a stream: `decided` first, then deltas, exactly one `committed` at the moment the winner is
+        fixed, and `completed` last; or a status in its place. The deltas that were not superseded, put together, are
+        exactly `completed.output`. After the commit nothing of another leg follows: a winner that fails then ends the
+        stream with STREAM_INTERRUPTED (UNAVAILABLE), DEADLINE_EXCEEDED or NO_ACCEPTABLE_ANSWER, and the status carries
+        `PartialDelivery`. A caller that stops reading for longer than the server's `streaming.write_stall_timeout` ends
+        with READER_STALLED (ABORTED); its calls are closed at that moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,6 +105,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     request_deserializer=specroute_dot_v1_dot_router__pb2.RouteRequest.FromString,
                     response_serializer=specroute_dot_v1_dot_router__pb2.RouteResponse.SerializeToString,
             ),
+            'RouteStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.RouteStream,
+                    request_deserializer=specroute_dot_v1_dot_router__pb2.RouteStreamRequest.FromString,
+                    response_serializer=specroute_dot_v1_dot_router__pb2.RouteStreamResponse.SerializeToString,
+            ),
             'Decide': grpc.unary_unary_rpc_method_handler(
                     servicer.Decide,
                     request_deserializer=specroute_dot_v1_dot_router__pb2.DecideRequest.FromString,
@@ -105,7 +129,8 @@ class RouterService:
     Errors are `google.rpc.Status` with `google.rpc.ErrorInfo` (domain "specroute"), and with the `Decision` once a plan
     was made, cut to 3 KiB. Reasons: INVALID_REQUEST (INVALID_ARGUMENT, with `BadRequest`), NO_ELIGIBLE_TIER and
     NO_ACCEPTABLE_ANSWER (FAILED_PRECONDITION), BUDGET_EXHAUSTED and OVERLOADED (RESOURCE_EXHAUSTED),
-    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED).
+    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED); of streams,
+    also STREAM_INTERRUPTED (UNAVAILABLE) and READER_STALLED (ABORTED).
     Once an upstream was called, an error carries `grpc-retry-pushback-ms: -1`: a retry would pay again.
     """
 
@@ -126,6 +151,33 @@ class RouterService:
             '/specroute.v1.RouterService/Route',
             specroute_dot_v1_dot_router__pb2.RouteRequest.SerializeToString,
             specroute_dot_v1_dot_router__pb2.RouteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RouteStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/specroute.v1.RouterService/RouteStream',
+            specroute_dot_v1_dot_router__pb2.RouteStreamRequest.SerializeToString,
+            specroute_dot_v1_dot_router__pb2.RouteStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,7 +34,8 @@ class RouterServiceStub:
     Errors are `google.rpc.Status` with `google.rpc.ErrorInfo` (domain "specroute"), and with the `Decision` once a plan
     was made, cut to 3 KiB. Reasons: INVALID_REQUEST (INVALID_ARGUMENT, with `BadRequest`), NO_ELIGIBLE_TIER and
     NO_ACCEPTABLE_ANSWER (FAILED_PRECONDITION), BUDGET_EXHAUSTED and OVERLOADED (RESOURCE_EXHAUSTED),
-    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED).
+    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED); of streams,
+    also STREAM_INTERRUPTED (UNAVAILABLE) and READER_STALLED (ABORTED).
     Once an upstream was called, an error carries `grpc-retry-pushback-ms: -1`: a retry would pay again.
     """
 
@@ -46,6 +47,14 @@ class RouterServiceStub:
     """Answers one request. Runs the plan, validates every answer, cancels the losing call and returns the winner with the
     whole decision. The gRPC deadline bounds everything; without one the server's default applies.
     """
+    RouteStream: _grpc.UnaryStreamMultiCallable[_router_pb2.RouteStreamRequest, _router_pb2.RouteStreamResponse]
+    """Answers one request as a stream: `decided` first, then deltas, exactly one `committed` at the moment the winner is
+    fixed, and `completed` last; or a status in its place. The deltas that were not superseded, put together, are
+    exactly `completed.output`. After the commit nothing of another leg follows: a winner that fails then ends the
+    stream with STREAM_INTERRUPTED (UNAVAILABLE), DEADLINE_EXCEEDED or NO_ACCEPTABLE_ANSWER, and the status carries
+    `PartialDelivery`. A caller that stops reading for longer than the server's `streaming.write_stall_timeout` ends
+    with READER_STALLED (ABORTED); its calls are closed at that moment.
+    """
     Decide: _grpc.UnaryUnaryMultiCallable[_router_pb2.DecideRequest, _router_pb2.DecideResponse]
     """Predicts and plans without calling any upstream: a dry run of `Route`."""
 
@@ -56,7 +65,8 @@ class RouterServiceAsyncStub(RouterServiceStub):
     Errors are `google.rpc.Status` with `google.rpc.ErrorInfo` (domain "specroute"), and with the `Decision` once a plan
     was made, cut to 3 KiB. Reasons: INVALID_REQUEST (INVALID_ARGUMENT, with `BadRequest`), NO_ELIGIBLE_TIER and
     NO_ACCEPTABLE_ANSWER (FAILED_PRECONDITION), BUDGET_EXHAUSTED and OVERLOADED (RESOURCE_EXHAUSTED),
-    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED).
+    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED); of streams,
+    also STREAM_INTERRUPTED (UNAVAILABLE) and READER_STALLED (ABORTED).
     Once an upstream was called, an error carries `grpc-retry-pushback-ms: -1`: a retry would pay again.
     """
 
@@ -64,6 +74,14 @@ class RouterServiceAsyncStub(RouterServiceStub):
     Route: _aio.UnaryUnaryMultiCallable[_router_pb2.RouteRequest, _router_pb2.RouteResponse]  # type: ignore[assignment]
     """Answers one request. Runs the plan, validates every answer, cancels the losing call and returns the winner with the
     whole decision. The gRPC deadline bounds everything; without one the server's default applies.
+    """
+    RouteStream: _aio.UnaryStreamMultiCallable[_router_pb2.RouteStreamRequest, _router_pb2.RouteStreamResponse]  # type: ignore[assignment]
+    """Answers one request as a stream: `decided` first, then deltas, exactly one `committed` at the moment the winner is
+    fixed, and `completed` last; or a status in its place. The deltas that were not superseded, put together, are
+    exactly `completed.output`. After the commit nothing of another leg follows: a winner that fails then ends the
+    stream with STREAM_INTERRUPTED (UNAVAILABLE), DEADLINE_EXCEEDED or NO_ACCEPTABLE_ANSWER, and the status carries
+    `PartialDelivery`. A caller that stops reading for longer than the server's `streaming.write_stall_timeout` ends
+    with READER_STALLED (ABORTED); its calls are closed at that moment.
     """
     Decide: _aio.UnaryUnaryMultiCallable[_router_pb2.DecideRequest, _router_pb2.DecideResponse]  # type: ignore[assignment]
     """Predicts and plans without calling any upstream: a dry run of `Route`."""
@@ -74,7 +92,8 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     Errors are `google.rpc.Status` with `google.rpc.ErrorInfo` (domain "specroute"), and with the `Decision` once a plan
     was made, cut to 3 KiB. Reasons: INVALID_REQUEST (INVALID_ARGUMENT, with `BadRequest`), NO_ELIGIBLE_TIER and
     NO_ACCEPTABLE_ANSWER (FAILED_PRECONDITION), BUDGET_EXHAUSTED and OVERLOADED (RESOURCE_EXHAUSTED),
-    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED).
+    ALL_UPSTREAMS_FAILED (UNAVAILABLE), DEADLINE_EXCEEDED and LATENCY_BUDGET_EXCEEDED (DEADLINE_EXCEEDED); of streams,
+    also STREAM_INTERRUPTED (UNAVAILABLE) and READER_STALLED (ABORTED).
     Once an upstream was called, an error carries `grpc-retry-pushback-ms: -1`: a retry would pay again.
     """
 
@@ -86,6 +105,20 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_router_pb2.RouteResponse, _abc.Awaitable[_router_pb2.RouteResponse]]:
         """Answers one request. Runs the plan, validates every answer, cancels the losing call and returns the winner with the
         whole decision. The gRPC deadline bounds everything; without one the server's default applies.
+        """
+
+    @_abc_1.abstractmethod
+    def RouteStream(
+        self,
+        request: _router_pb2.RouteStreamRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_router_pb2.RouteStreamResponse], _abc.AsyncIterator[_router_pb2.RouteStreamResponse]]:
+        """Answers one request as a stream: `decided` first, then deltas, exactly one `committed` at the moment the winner is
+        fixed, and `completed` last; or a status in its place. The deltas that were not superseded, put together, are
+        exactly `completed.output`. After the commit nothing of another leg follows: a winner that fails then ends the
+        stream with STREAM_INTERRUPTED (UNAVAILABLE), DEADLINE_EXCEEDED or NO_ACCEPTABLE_ANSWER, and the status carries
+        `PartialDelivery`. A caller that stops reading for longer than the server's `streaming.write_stall_timeout` ends
+        with READER_STALLED (ABORTED); its calls are closed at that moment.
         """
 
     @_abc_1.abstractmethod
