@@ -21,6 +21,7 @@ test: check ## the one check with all tests; the same as check
 
 check: $(DEV)
 	@scripts/install_buf
+	@scripts/install_grpc_js
 	scripts/check $(ARGS)
 
 bench: $(DEV) ## every benchmark, one after the other, on a quiet machine

@@ -37,12 +37,12 @@ drain: {{delay: 0s, grace: 1s}}
 """
 
 
-def sse_chunks() -> list[bytes]:
-    """Returns an answer of 60 events as an OpenAI-compatible endpoint streams it, each an HTTP/1.1 chunk."""
+def sse_chunks(events_count: int = EVENTS) -> list[bytes]:
+    """Returns an answer of so many events as an OpenAI-compatible endpoint streams it, each an HTTP/1.1 chunk."""
     events = [
         b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",'
         b'"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}' % index
-        for index in range(EVENTS - 3)
+        for index in range(events_count - 3)
     ]
     events.append(b'{"id":"chatcmpl-1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},'
                   b'"finish_reason":"stop"}]}')  # fmt: skip
@@ -53,9 +53,9 @@ def sse_chunks() -> list[bytes]:
     return [*(b"%x\r\n%s\r\n" % (len(line), line) for line in lines[:-1]), b"e\r\n%s\r\n0\r\n\r\n" % lines[-1]]
 
 
-def sse_body() -> bytes:
+def sse_body(events_count: int = EVENTS) -> bytes:
     """Returns the same answer as one piece."""
-    return b"".join(sse_chunks())
+    return b"".join(sse_chunks(events_count))
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -64,11 +64,11 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding
 class CannedUpstream(asyncio.Protocol):
     """Answers every request with the same stream, in one write or an event at a time; reads by content-length."""
 
-    def __init__(self, gap_s: float) -> None:
-        """Leaves ``gap_s`` between two events; 0: everything in one write."""
+    def __init__(self, gap_s: float, events: int = EVENTS) -> None:
+        """Leaves ``gap_s`` between two of ``events`` events; 0: everything in one write."""
         self._buffer = b""
         self._gap_s = gap_s
-        self._chunks = sse_chunks() if gap_s else [sse_body()]
+        self._chunks = sse_chunks(events) if gap_s else [sse_body(events)]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport."""
@@ -96,9 +96,9 @@ class CannedUpstream(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._gap_s, self._send, index + 1)
 
 
-async def serve_upstream(gap_s: float) -> None:
+async def serve_upstream(gap_s: float, events: int = EVENTS) -> None:
     """Serves the canned upstream and prints its port."""
-    server = await asyncio.get_running_loop().create_server(lambda: CannedUpstream(gap_s), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: CannedUpstream(gap_s, events), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -129,4 +129,4 @@ def cpu_s(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_upstream(float(sys.argv[1])))
+    asyncio.run(serve_upstream(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else EVENTS))

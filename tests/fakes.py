@@ -15,11 +15,13 @@ from specroute.core.errors import RouteError, UpstreamError
 from specroute.core.outcome import Attempt, Chunk, Completion, Decision, FinishReason, Usage, Verdict, VerdictKind
 from specroute.core.plan import Prediction
 from specroute.core.request import Constraints, Generation, Hints, Message, Output, Role, RouteRequest, TextOutput
+from specroute.core.stream import Committed, Decided, Delta, Superseded
 from specroute.core.tier import Price, Tier
 from specroute.engine.executor import Executor
 from specroute.engine.referee import RaceRules
 from specroute.engine.router import Arrival, Routed, Router, Validation
 from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
+from specroute.guards.early_commit import EarlyCommits
 from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.validators.completeness import Complete
 from specroute.validators.contract import OutputContract
@@ -27,6 +29,8 @@ from specroute.validators.judge import ConfiguredValidator
 from specroute.validators.refusal import NotRefusal
 
 if TYPE_CHECKING:
+    from specroute.core.request import ToolCall
+    from specroute.core.stream import DeliveryWish, StreamEvent
     from specroute.policy.rules import Rule
 
 T = TypeVar("T")
@@ -77,6 +81,16 @@ def says(text: str, *, after_s: float = 0.0, usage: Usage | None = None) -> Scri
 def breaks(reason: str = "http_500", *, after_s: float = 0.0, before_first_byte: bool = False) -> Script:
     """Waits, then fails."""
     return (Pause(after_s), UpstreamError(reason, before_first_byte=before_first_byte))
+
+
+def tokens(
+    *texts: str, first_s: float, gap_s: float = 1.0, finish: FinishReason = FinishReason.STOP, then: Script = ()
+) -> Script:
+    """Gives the parts of an answer one after the other, then its end a gap later; or ``then`` in place of that."""
+    steps: list[Step] = [Pause(first_s)]
+    for text in texts:
+        steps += [Chunk(text), Pause(gap_s)]
+    return (*steps, *(then or (Chunk(finish_reason=finish),)))
 
 
 @dataclass(slots=True)
@@ -182,6 +196,68 @@ class RecordingTelemetry:
         return [outcome for _, outcome in self.decisions]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event and the instant at which the reader had it."""
+
+    event: StreamEvent
+    at_s: float
+
+
+class FakeReader:
+    """Reads a stream; each event takes ``pace_s``. It stops for ever once it has read ``leaves_after`` events."""
+
+    def __init__(self, *, pace_s: float = 0.0, leaves_after: int | None = None, stall_s: float = 10.0) -> None:
+        self.seen: list[Seen] = []
+        self._pace_s = pace_s
+        self._leaves_after = leaves_after
+        self.patience_s = stall_s
+        self._busy = False
+
+    async def send(self, event: StreamEvent) -> bool:
+        assert not self._busy, "two tasks write at once"
+        self._busy = True
+        stalls = self._leaves_after is not None and len(self.seen) >= self._leaves_after
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(self.patience_s if stalls else self._pace_s)
+        self._busy = False
+        if not stalls:
+            self.seen.append(Seen(event, anyio.current_time()))
+        return not stalls
+
+    @property
+    def events(self) -> list[StreamEvent]:
+        return [seen.event for seen in self.seen]
+
+    @property
+    def standing_text(self) -> str:
+        """The deltas that were not taken back, put together."""
+        gone = {event.leg for event in self.events if isinstance(event, Superseded)}
+        return "".join(event.text for event in self.events if isinstance(event, Delta) and event.leg not in gone)
+
+    @property
+    def standing_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(event.tool_call for event in self.events if isinstance(event, Delta) and event.tool_call)
+
+    @property
+    def story(self) -> list[str]:
+        """The events in words, with their instants: "1.5 committed mini prefix_settled"."""
+        return [f"{seen.at_s:g} {_in_words(seen.event)}" for seen in self.seen]
+
+
+def _in_words(event: StreamEvent) -> str:
+    match event:
+        case Decided():
+            return "decided"
+        case Delta(leg, text, provisional, tool_call):
+            what = repr(text) if tool_call is None else f"{tool_call.name}({tool_call.arguments_json})"
+            return f"delta {leg} {what}{' provisional' if provisional else ''}"
+        case Superseded(leg, reason):
+            return f"superseded {leg} {reason}"
+        case Committed(leg, _, reason):
+            return f"committed {leg} {reason.value}"
+
+
 class PoorQuality:
     """A quality check that rejects answers which say "poor"."""
 
@@ -196,6 +272,10 @@ class PoorQuality:
 BUILT_IN_VALIDATORS = tuple(
     ConfiguredValidator(validator) for validator in (Complete(), NotRefusal(), OutputContract(), PoorQuality())
 )
+"""The ones of the service, and a quality check that judges whole answers only: nothing settles before its end."""
+
+PREFIX_VALIDATORS = BUILT_IN_VALIDATORS[:3]
+"""Those that judge beginnings, too: what the service has where nothing is configured."""
 
 
 # --- builders ----------------------------------------------------------------------------------------------------
@@ -322,6 +402,29 @@ class Service:
         cancel_at: Until | None = None,
     ) -> Ended:
         """Routes ``request``, which has ``deadline_s`` seconds; the caller may go away at ``cancel_at``."""
+        return await self._run(lambda arrival: self.router.route(request, arrival), request, deadline_s, cancel_at)
+
+    async def stream(
+        self,
+        request: RouteRequest,
+        wish: DeliveryWish,
+        reader: FakeReader,
+        *,
+        deadline_s: float = 60.0,
+        cancel_at: Until | None = None,
+    ) -> Ended:
+        """Streams the answer of ``request`` to ``reader``; else as ``run``."""
+        return await self._run(
+            lambda arrival: self.router.stream(request, arrival, wish, reader), request, deadline_s, cancel_at
+        )
+
+    async def _run(
+        self,
+        answer: Callable[[Arrival], Awaitable[Routed]],
+        request: RouteRequest,
+        deadline_s: float,
+        cancel_at: Until | None,
+    ) -> Ended:
         now_s = anyio.current_time()
         budget_s = request.constraints.latency_budget_s
         budget_at_s = None if budget_s is None else min(now_s + budget_s, now_s + deadline_s)
@@ -333,7 +436,7 @@ class Service:
         async def serve(scope: anyio.CancelScope) -> None:
             nonlocal routed, error
             try:
-                routed = await self.router.route(request, arrival)
+                routed = await answer(arrival)
             except RouteError as raised:
                 error = raised
             scope.cancel()  # the caller has what it wanted: it needs not go away any more
@@ -363,12 +466,17 @@ def router_of(
     validators: Sequence[ConfiguredValidator] = BUILT_IN_VALIDATORS,
     extra_validators: Mapping[str, ConfiguredValidator] | None = None,
     max_attempts: int = 4,
+    early_commits: EarlyCommits | None = None,
     fallback_reason: str = "",
 ) -> Service:
     telemetry = RecordingTelemetry()
     predictor = FixedPredictor(p_accept, fallback_reason)
     executor = Executor(
-        {each.tier.name: each for each in served}, race or RaceRules(), max_attempts=max_attempts, telemetry=telemetry
+        {each.tier.name: each for each in served},
+        race or RaceRules(),
+        max_attempts=max_attempts,
+        early_commits=early_commits or EarlyCommits(0.02),
+        telemetry=telemetry,
     )
     planner = Planner(tuple(each.tier for each in served), policy or thresholds(), tuple(rules), version="test")
     router = Router(
@@ -397,6 +505,8 @@ def pair_of(
     max_attempts: int = 4,
     mini_timeouts: Timeouts | None = None,
     cancel_stops_billing: bool = True,
+    validators: Sequence[ConfiguredValidator] = BUILT_IN_VALIDATORS,
+    early_commits: EarlyCommits | None = None,
 ) -> Service:
     """A service of two tiers whose every plan is of the kind ``plan``: direct, cascade, hedge or race."""
     delays: dict[str, float | None] = {"cascade": None, "hedge": hedge_delay_s, "race": 0.0}
@@ -409,4 +519,6 @@ def pair_of(
         policy=policy,
         race=race,
         max_attempts=max_attempts,
+        validators=validators,
+        early_commits=early_commits,
     )

@@ -15,12 +15,14 @@ from specroute.core.deadline import DeadlinePolicy
 from specroute.core.request import Quality, Risk
 from specroute.core.tier import Price, Tier
 from specroute.edge.requests import RequestLimits
+from specroute.edge.rpc import Border
 from specroute.edge.server import DrainTimes, RouterServer, TlsFiles
 from specroute.edge.servicer import RouterServicer
 from specroute.engine.executor import Executor
 from specroute.engine.referee import Prefer, RaceRules
 from specroute.engine.router import Router, Validation
 from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
+from specroute.guards.early_commit import EarlyCommits
 from specroute.guards.limits import InFlightLimit
 from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.policy.rules import AllowOnly, Condition, RaceBetween, RouteTo, Rule, StartAt
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     import httpx
 
     from specroute.config import Settings
-    from specroute.config.schema.policy import RuleSettings, RuleValidatorSettings, WhenSettings
+    from specroute.config.schema.policy import RuleSettings, WhenSettings
     from specroute.config.schema.tiers import TierSettings, UpstreamSettings
+    from specroute.config.schema.validation import RuleValidatorSettings
     from specroute.core.ports import Predictor, Telemetry
 
 MIN_LATENCY_BUDGET_S = 0.01
@@ -92,14 +95,14 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
         servicer = RouterServicer(
             build_router(settings, transport, telemetry),
             admission,
+            Border(telemetry, log_bug),
             limits=RequestLimits(
                 tiers=settings.tier_names,
                 max_prompt_bytes=settings.limits.max_prompt_bytes,
                 min_latency_budget_s=max(MIN_LATENCY_BUDGET_S, deadlines.reserve_s),
             ),
             deadlines=deadlines,
-            telemetry=telemetry,
-            report_bug=log_bug,
+            write_stall_timeout_s=settings.streaming.write_stall_timeout_s,
         )
         servicer.warm_up()
         server = RouterServer(servicer, lambda: admission.in_flight, max_prompt_bytes=settings.limits.max_prompt_bytes)
@@ -136,6 +139,7 @@ def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, teleme
         served,
         race,
         max_attempts=settings.limits.max_attempts_per_request,
+        early_commits=EarlyCommits(settings.streaming.max_commit_error_ratio),
         telemetry=telemetry,
         clock=time.monotonic,
     )
@@ -182,7 +186,13 @@ def _upstream(settings: UpstreamSettings, transport: httpx.AsyncBaseTransport) -
     return BoundedUpstream(
         OpenAIHttpUpstream(endpoint, transport),
         max_concurrency=settings.max_concurrency,
-        timeouts=Timeouts(timeouts.first_token_s, timeouts.idle_s, timeouts.total_s),
+        timeouts=Timeouts(
+            timeouts.first_token_s,
+            timeouts.idle_s,
+            timeouts.total_s,
+            min_tokens_per_s=timeouts.min_tokens_per_s,
+            rate_window_s=timeouts.rate_window_s,
+        ),
         max_retries=settings.retry.max_retries,
         cancel_stops_billing=settings.cancel_stops_billing,
     )

@@ -80,6 +80,18 @@ def test_route_prints_tool_calls(tmp_path: Path) -> None:
     assert json.loads(as_json.stdout)["request_id"] == "from-a-file"
 
 
+def test_route_streams_the_answer_of_a_running_server() -> None:
+    with server(mini=answers_status(500), large=says("Li", "ma.", between_s=0.005)) as address:
+        done = run("route", "Capital of Peru? nonce:cli", "--server", address, "--stream", "--explain")
+        failed = run("route", " ", "--server", address, "--stream")
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Lima.\n\nanswered   by large")
+    assert "committed  leg 1 (large)" in done.stdout
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert "request.messages[0].content" in failed.stderr
+
+
 def test_decide_says_what_would_be_done() -> None:
     with server() as address:
         done = run("decide", "Hi nonce:cli", "--server", address)

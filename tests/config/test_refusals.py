@@ -205,7 +205,19 @@ REST = [
     ),
     (
         "validation: {validators: [{name: complete, min_p: 0.5}]}",
-        "validation.validators[0].min_p: unknown key; valid keys: name, on_abstain, use",
+        "validation.validators[0].min_p: unknown key; did you mean 'min_logprob'?",
+    ),
+    (
+        "validation: {validators: [{name: complete, min_tokens: 5}]}",
+        "validation.validators[0].min_tokens: belongs to the validator 'confidence'; remove it",
+    ),
+    (
+        "streaming: {write_stall_timeout: 0s}",
+        "streaming.write_stall_timeout: 0s would end every call at once; write a duration above 0s",
+    ),
+    (
+        "streaming: {max_commit_error_ratio: 1.5}",
+        "streaming.max_commit_error_ratio: 1.5 is too large; write 1 or less",
     ),
     (
         "validation: {on_abstain: ignore}",

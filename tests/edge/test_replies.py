@@ -13,7 +13,9 @@ from specroute.core.outcome import (
     VerdictKind,
 )
 from specroute.core.plan import ExcludedTier, Leg, Plan, PlanKind, Prediction
+from specroute.core.stream import Commit, CommitReason
 from specroute.edge.client.explain import explain
+from specroute.edge.client.receipts import read_receipt
 from specroute.edge.replies import MAX_DETAIL_BYTES, cut_decision, write_decision
 from specroute.v1 import decision_pb2 as pb
 
@@ -31,10 +33,25 @@ WON = Attempt(
     usage=Usage(10, 4, 20, 5),
     cost=AttemptCost(CostBasis.METERED, 7, 7, 7),
 )
+CUT_OFF = Attempt(
+    tier="mini",
+    upstream="mini-0",
+    model="m",
+    leg=0,
+    speculative=False,
+    end=AttemptEnd.REJECTED,
+    reason="refusal",
+    verdicts=(
+        Verdict("complete", VerdictKind.ACCEPT, "complete", prefix_tokens=14),
+        Verdict("not_refusal", VerdictKind.REJECT, "refusal", prefix_tokens=14),
+    ),
+)
 NOT_LAUNCHED = Attempt("large", "", "", 1, speculative=False, end=AttemptEnd.NOT_LAUNCHED)
 
 
-def a_decision(attempts: tuple[Attempt, ...] = (WON, NOT_LAUNCHED), excluded: int = 0) -> Decision:
+def a_decision(
+    attempts: tuple[Attempt, ...] = (WON, NOT_LAUNCHED), excluded: int = 0, commit: Commit | None = None
+) -> Decision:
     return Decision(
         request_id="r-1",
         received_time_s=1700000000.25,
@@ -55,6 +72,7 @@ def a_decision(attempts: tuple[Attempt, ...] = (WON, NOT_LAUNCHED), excluded: in
         money=MoneySummary(7, 0, 100),
         used_s=1.5,
         timings_s=(("admit", 0.0001),),
+        commit=commit,
     )
 
 
@@ -102,3 +120,43 @@ def test_a_decision_is_explained_in_words() -> None:
     assert "cascade (threshold): Why." in text
     assert "mini on mini-0: launched at 0.0 ms, first token after 250.0 ms, won at 1500.0 ms" in text
     assert "large: not launched" in text
+    assert "committed" not in text
+
+
+def test_the_moment_of_the_commit_is_written_and_read_back() -> None:
+    for commit in (
+        Commit(1, "large", CommitReason.NOTHING_STRONGER, 0.0, 1),
+        Commit(0, "mini", CommitReason.HELD_BACK, 0.41, 12, error_ratio=0.0, upheld=True),
+    ):
+        assert read_receipt(written(a_decision(commit=commit))).commit == commit
+
+
+def test_a_decision_without_a_commit_has_none() -> None:
+    message = written(a_decision())
+
+    assert not message.HasField("commit")
+    assert read_receipt(message).commit is None
+
+
+def test_a_verdict_on_a_beginning_says_how_much_had_come() -> None:
+    receipt = read_receipt(written(a_decision(attempts=(CUT_OFF, WON))))
+
+    assert receipt.attempts[0].verdicts == CUT_OFF.verdicts
+    assert receipt.attempts[1].verdicts == WON.verdicts
+
+
+def test_an_error_keeps_the_moment_of_the_commit() -> None:
+    commit = Commit(0, "mini", CommitReason.HELD_BACK, 0.41, 12)
+
+    assert cut_decision(a_decision(attempts=(WON,) * 100, commit=commit)).commit.output_tokens == 12
+
+
+def test_a_commit_and_a_verdict_on_a_beginning_are_explained_in_words() -> None:
+    settled = Commit(0, "mini", CommitReason.PREFIX_SETTLED, 0.41, 12, upheld=True)
+    held_back = Commit(0, "mini", CommitReason.HELD_BACK, 1.0, 1, error_ratio=0.005)
+
+    text = explain(written(a_decision(attempts=(CUT_OFF, WON), commit=settled)))
+
+    assert "committed  leg 0 (mini) after 0.41 s, 12 tokens: prefix settled; upheld" in text.splitlines()
+    assert "not_refusal reject (refusal after 14 tokens)" in text
+    assert "1 token: held back (measured error 0.0050); not upheld" in explain(written(a_decision(commit=held_back)))

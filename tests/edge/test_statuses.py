@@ -16,12 +16,15 @@ from specroute.core.errors import (
     NoAcceptableAnswer,
     NoEligibleTier,
     Overloaded,
+    ReaderStalled,
     RouteError,
+    StreamInterrupted,
 )
 from specroute.core.outcome import Attempt, AttemptEnd, Decision, Verdict, VerdictKind
 from specroute.core.plan import ExcludedTier, Leg, Plan, PlanKind, Prediction
+from specroute.core.stream import Delivered
 from specroute.edge.statuses import internal_error, wire_error
-from specroute.v1 import decision_pb2
+from specroute.v1 import decision_pb2, router_pb2
 
 MAX_DETAIL_BYTES = 3072
 
@@ -73,6 +76,8 @@ def test_a_decision_in_an_error_keeps_its_bound(attempts: int, excluded: int) ->
         (AllUpstreamsFailed("down"), 14),
         (NoAcceptableAnswer("bad"), 9),
         (DeadlineExceeded("late"), 4),
+        (StreamInterrupted("broke off"), 14),
+        (ReaderStalled("stalled"), 10),
     ],
 )
 def test_every_error_has_its_code_and_its_reason_first(error: RouteError, code: int) -> None:
@@ -115,3 +120,30 @@ def test_a_bug_shows_nothing_but_the_id_to_ask_for() -> None:
 
     assert error.code.name == "INTERNAL"
     assert "r-9" in error.message
+
+
+def test_a_stream_that_broke_off_says_how_much_was_delivered() -> None:
+    error = StreamInterrupted("broke off", decision(attempt()), Delivered(1, "large", 3, 10))
+
+    status = status_of(error)
+
+    info, partial = ErrorInfo(), router_pb2.PartialDelivery()
+    assert status.details[0].Unpack(info)
+    assert dict(info.metadata) == {
+        "request_id": "r",
+        "partial": "true",
+        "delivered_tokens": "3",
+        "delivered_bytes": "10",
+    }
+    assert status.details[-1].Unpack(partial)
+    assert (partial.leg, partial.tier, partial.output_tokens, partial.output_bytes) == (1, "large", 3, 10)
+    assert ("grpc-retry-pushback-ms", "-1") in wire_error(error, "r").trailing_metadata
+
+
+def test_without_a_delivery_nothing_is_said_of_one() -> None:
+    status = status_of(StreamInterrupted("broke off", decision(attempt())))
+
+    info = ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert dict(info.metadata) == {"request_id": "r"}
+    assert not any(detail.Is(router_pb2.PartialDelivery.DESCRIPTOR) for detail in status.details)

@@ -12,7 +12,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -51,10 +51,15 @@ class Call:
 class Reply:
     """What a script writes with."""
 
-    def __init__(self, call: Call, transport: asyncio.Transport) -> None:
+    def __init__(self, call: Call, transport: asyncio.Transport, may_write: asyncio.Event) -> None:
         self.call = call
         self._transport = transport
+        self._may_write = may_write
         self._has_head = False
+
+    async def drained(self) -> None:
+        """Waits while the peer does not read what was written."""
+        await self._may_write.wait()
 
     def head(self) -> None:
         if not self._has_head:
@@ -221,6 +226,18 @@ def drips(piece: str = "and ", every_s: float = 0.005) -> Script:
     return play
 
 
+def pours(piece: str) -> Script:
+    """Writes pieces for ever, as fast as the peer reads them."""
+
+    async def play(reply: Reply) -> None:
+        while True:
+            reply.text(piece)
+            await reply.drained()
+            await anyio.lowlevel.checkpoint()
+
+    return play
+
+
 def waits_for(event: anyio.Event, then: Script) -> Script:
     async def play(reply: Reply) -> None:
         await event.wait()
@@ -260,6 +277,8 @@ class _Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
+        self._may_write = asyncio.Event()
+        self._may_write.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -281,6 +300,12 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         self._note_close()
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
 
     def connection_lost(self, _: Exception | None) -> None:
         self._note_close()
@@ -305,7 +330,7 @@ class _Connection(asyncio.Protocol):
         self._upstream.calls.append(call)
         self._upstream.tell()
         assert self._transport is not None
-        reply = Reply(call, self._transport)
+        reply = Reply(call, self._transport, self._may_write)
         self._task = asyncio.get_running_loop().create_task(self._play(self._upstream.script_of(call), reply))
 
     async def _play(self, script: Script, reply: Reply) -> None:
@@ -362,6 +387,12 @@ class MockUpstream:
 
     def open_calls(self) -> list[Call]:
         return [call for call in self.calls if call.is_open]
+
+    def forget(self, nonces: Collection[str]) -> None:
+        """Forgets the scripts and the ended calls of ``nonces``, so that a long test does not grow."""
+        for nonce, model in [key for key in self._scripts if key[0] in nonces]:
+            del self._scripts[nonce, model]
+        self.calls = [call for call in self.calls if call.is_open or call.nonce not in nonces]
 
     def tell(self) -> None:
         """Wakes whoever waits for something to happen here."""

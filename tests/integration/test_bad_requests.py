@@ -144,6 +144,7 @@ async def test_bad_input_is_refused_with_its_field_and_calls_nothing(
         failed = await refusal(service, service.client.request(request))
 
     named = [name.removeprefix("request.") for name in failed.fields] if method == "Decide" else failed.fields
+    assert all(name.startswith("request.") for name in failed.fields) == (method == "Decide")
     assert field.replace('"', "'") in [name.replace('"', "'") for name in named]
     assert failed.code.name == "INVALID_ARGUMENT"
     assert failed.reason == "INVALID_REQUEST"

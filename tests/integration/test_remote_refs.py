@@ -12,7 +12,7 @@ import pytest
 from specroute.core.outcome import VerdictKind
 from specroute.core.request import JsonSchemaOutput
 from specroute.validators.contract import OutputContract
-from specroute.validators.schema import SchemaError, check_schema
+from specroute.validators.structured.schema import SchemaError, check_schema
 from tests.validators.builders import a_request, an_answer
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from specroute.core.request import (
     Tool,
 )
 from specroute.validators.contract import OutputContract, deliverable_text
-from specroute.validators.patterns import RegexError, check_regex
+from specroute.validators.structured.patterns import RegexError, check_regex
 from tests.validators.builders import a_request, an_answer
-from tests.validators.test_schema import json_values
+from tests.validators.structured.test_schema import json_values
 
 PERSON = JsonSchemaOutput('{"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}')
 WEATHER = Tool("weather", "", '{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}')

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from specroute.core.outcome import Completion, Verdict, VerdictKind
+from specroute.core.outcome import Completion, FinishReason, Verdict, VerdictKind
 from specroute.core.request import JsonObjectOutput, RouteRequest
 from specroute.validators.completeness import Complete
 from specroute.validators.contract import OutputContract
@@ -107,3 +107,39 @@ def test_json_keeps_its_fence_where_nobody_checked_it() -> None:
     text = "```json\n{}\n```"
 
     assert judge((), a_request(JsonObjectOutput()), an_answer(text)).text == text
+
+
+@pytest.mark.parametrize("finish_reason", [FinishReason.LENGTH, FinishReason.CONTENT_FILTER])
+def test_what_only_the_end_shows_does_not_break_an_answer_that_is_being_delivered(finish_reason: FinishReason) -> None:
+    answer = an_answer("Paris is", finish_reason=finish_reason)
+
+    before = judge(BUILT_IN, a_request(), answer)
+    after = judge(BUILT_IN, a_request(), answer, committed=True)
+
+    assert before.rejected_by is not None
+    assert not before.only_end
+    assert after.rejected_by == before.rejected_by
+    assert after.only_end
+    assert not after.only_quality
+    assert len(after.verdicts) == len(BUILT_IN)
+
+
+def test_json_that_was_cut_off_is_broken_though_it_is_being_delivered() -> None:
+    answer = an_answer('{"a": 1', finish_reason=FinishReason.LENGTH)
+
+    judgement = judge(BUILT_IN, a_request(JsonObjectOutput()), answer, committed=True)
+
+    assert judgement.rejected_by == Verdict("output_contract", VerdictKind.REJECT, "not_json")
+    assert not judgement.only_end
+
+
+def test_a_quality_rejection_is_one_that_an_answer_may_end_with() -> None:
+    validators = (ConfiguredValidator(Says(VerdictKind.REJECT)), *BUILT_IN)
+
+    judgement = judge(validators, a_request(), an_answer("Paris."))
+    cut_off = judge(validators, a_request(), an_answer("Paris.", finish_reason=FinishReason.LENGTH), committed=True)
+
+    assert (judgement.only_quality, judgement.only_end) == (True, True)
+    assert (cut_off.only_quality, cut_off.only_end) == (False, True)
+    assert cut_off.rejected_by == judgement.rejected_by
+    assert not judge(BUILT_IN, a_request(), an_answer("Paris."), committed=True).only_end

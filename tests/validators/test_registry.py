@@ -17,7 +17,14 @@ MODULE = "tests.validators.user_validators"
 
 def test_the_built_in_validators_carry_the_names_they_are_listed_under() -> None:
     assert {name: make().name for name, make in BUILT_IN.items()} == {name: name for name in BUILT_IN}
-    assert set(BUILT_IN) == {"complete", "not_refusal", "output_contract"}
+    assert set(BUILT_IN) == {
+        "complete",
+        "not_refusal",
+        "output_contract",
+        "not_repetitive",
+        "same_script",
+        "confidence",
+    }
 
 
 @pytest.mark.parametrize("attribute", ["Polite", "POLITE", "make_polite", "Shelf.polite"])

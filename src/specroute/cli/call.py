@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from specroute.cli.streamed import Delivery, print_json_lines, print_stream, read_wish
+
 if TYPE_CHECKING:
-    from specroute.edge.client.blocking import CallFailed, RouteRequest
+    from specroute.core.stream import DeliveryWish
+    from specroute.edge.client.blocking import CallFailed, RouteRequest, RouteResponse
 
 DEFAULT_SERVER = "127.0.0.1:50051"
+INTERRUPTED = 130
 
 Prompt = Annotated[str | None, typer.Argument(help="The user's prompt.", show_default=False)]
 Server = Annotated[str, typer.Option(metavar="HOST:PORT", help="The server.")]
@@ -19,6 +23,23 @@ RequestFile = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="The deadline.", min=0.001)]
 Explain = Annotated[bool, typer.Option("--explain", help="Print the decision in words, too.")]
+Stream = Annotated[bool, typer.Option("--stream", help="Print the answer as it comes.")]
+StreamDelivery = Annotated[
+    Delivery | None,
+    typer.Option(
+        help="With --stream, show text: once the winner is fixed (the default) | after a window, too | at once, and "
+        "taken back where it loses (on a terminal only).",
+        show_default=False,
+    ),
+]
+HoldTokens = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=1_000_000, help="With hold-back: tokens in the window.", show_default=False),
+]
+HoldDuration = Annotated[
+    str | None,
+    typer.Option(metavar="250ms", help="With hold-back: how long the window lasts.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the reply in the proto's JSON form.")]
 
 
@@ -27,17 +48,28 @@ def route(
     server: Server = DEFAULT_SERVER,
     request: RequestFile = None,
     timeout: Timeout = 60.0,
+    stream: Stream = False,
+    delivery: StreamDelivery = None,
+    hold_tokens: HoldTokens = None,
+    hold_duration: HoldDuration = None,
     explain: Explain = False,
     as_json: Json = False,
 ) -> None:
     """Send one request to a running server and print the answer.
 
-    Example: specroute route "What is the capital of Peru?" --explain
-    """
-    from specroute.edge.client import blocking as client
-    from specroute.edge.client.explain import explain as in_words
+    With --stream it is printed as it comes, and --json prints one event a line.
 
+    Example: specroute route "What is the capital of Peru?" --explain
+
+    Example: specroute route "Tell me about Lima." --stream --delivery hold-back --hold-tokens 32
+    """
+    wish = read_wish(stream=stream, delivery=delivery, hold_tokens=hold_tokens, hold_duration=hold_duration)
     message = _request(prompt, request)
+    if stream:
+        _stream(message, server, timeout, wish, explain=explain, as_json=as_json)
+        return
+    from specroute.edge.client import blocking as client
+
     try:
         reply = client.route(server, message, timeout)
     except client.CallFailed as failure:
@@ -50,7 +82,34 @@ def route(
     for call in reply.output.tool_calls:
         typer.echo(f"{call.name}({call.arguments_json})")
     if explain:
-        typer.echo(f"\nanswered   by {reply.tier} ({reply.model} on {reply.upstream})\n{in_words(reply.decision)}")
+        _explain(reply)
+
+
+def _stream(
+    message: RouteRequest, server: str, timeout_s: float, wish: DeliveryWish, *, explain: bool, as_json: bool
+) -> None:
+    from specroute.edge.client import blocking as client
+
+    try:
+        if as_json:
+            print_json_lines(server, message, wish, timeout_s)
+            return
+        reply = print_stream(server, message, wish, timeout_s)
+    except client.CallFailed as failure:
+        _fail(failure, explain=explain)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if reply is None:
+        typer.echo(f"{server} ended the stream without saying how; is it a specroute server?", err=True)
+        raise typer.Exit(1)
+    if explain:
+        _explain(reply)
+
+
+def _explain(reply: RouteResponse) -> None:
+    from specroute.edge.client.explain import explain
+
+    typer.echo(f"\nanswered   by {reply.tier} ({reply.model} on {reply.upstream})\n{explain(reply.decision)}")
 
 
 def decide(

@@ -233,6 +233,11 @@ class Attempt:
     cost: AttemptCost = NO_COST
     cancel_latency_s: float | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its answer came to its end and was judged."""
+        return bool(self.verdicts) and all(verdict.prefix_tokens is None for verdict in self.verdicts)
+
 
 @dataclass(frozen=True, slots=True)
 class MoneySummary:

@@ -86,6 +86,11 @@ class PrefixValidator(Protocol):
 class EventSink(Protocol):
     """Where the events of one stream go."""
 
+    @property
+    def patience_s(self) -> float:
+        """How long ``send`` waits for a slow reader before it gives up, in seconds, > 0."""
+        ...
+
     async def send(self, event: StreamEvent) -> bool:
         """Hands over one event; waits while the reader is slow, and is not cut off half-way by a cancel scope.
 

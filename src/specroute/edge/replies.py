@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from specroute.core.outcome import AttemptEnd, CostBasis, VerdictKind
 from specroute.core.plan import PlanKind
+from specroute.core.stream import CommitReason
 from specroute.v1 import decision_pb2 as pb
 from specroute.v1 import router_pb2
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from specroute.core.outcome import Attempt, Decision, Usage
     from specroute.core.plan import Plan
+    from specroute.core.stream import Commit
     from specroute.engine.router import Routed
 
 NANOS = 1_000_000_000
@@ -44,6 +46,12 @@ VERDICT_KINDS = {
     VerdictKind.REJECT: pb.VERDICT_KIND_REJECT,
     VerdictKind.ABSTAIN: pb.VERDICT_KIND_ABSTAIN,
 }
+COMMIT_REASONS = {
+    CommitReason.NOTHING_STRONGER: pb.COMMIT_REASON_NOTHING_STRONGER,
+    CommitReason.PREFIX_SETTLED: pb.COMMIT_REASON_PREFIX_SETTLED,
+    CommitReason.HELD_BACK: pb.COMMIT_REASON_HELD_BACK,
+    CommitReason.VALIDATED: pb.COMMIT_REASON_VALIDATED,
+}
 
 MAX_DETAIL_BYTES = 3072
 """Bound of a decision inside an error: gRPC rejects metadata at random between 8 and 16 KiB."""
@@ -51,22 +59,26 @@ MAX_DETAIL_BYTES = 3072
 
 def response(routed: Routed) -> router_pb2.RouteResponse:
     """Returns the reply to ``Route``."""
+    reply = router_pb2.RouteResponse()
+    write_response(routed, reply)
+    return reply
+
+
+def write_response(routed: Routed, message: router_pb2.RouteResponse) -> None:
+    """Writes the answer and the whole decision into ``message``, in place."""
     delivery, decision = routed.delivery, routed.decision
     completion = delivery.completion
-    reply = router_pb2.RouteResponse(
-        request_id=decision.request_id,
-        finish_reason=completion.finish_reason.value,
-        tier=delivery.tier,
-        upstream=delivery.upstream,
-        model=completion.model,
-        degraded=delivery.degraded,
-        needs_review=decision.plan.needs_review,
-    )
-    reply.output.text = delivery.text
+    message.request_id = decision.request_id
+    message.finish_reason = completion.finish_reason.value
+    message.tier = delivery.tier
+    message.upstream = delivery.upstream
+    message.model = completion.model
+    message.degraded = delivery.degraded
+    message.needs_review = decision.plan.needs_review
+    message.output.text = delivery.text
     for call in completion.tool_calls:
-        reply.output.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
-    write_decision(decision, reply.decision)
-    return reply
+        message.output.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
+    write_decision(decision, message.decision)
 
 
 def write_decision(decision: Decision, message: pb.Decision) -> None:
@@ -85,6 +97,8 @@ def write_decision(decision: Decision, message: pb.Decision) -> None:
     _write_deadline(decision, message.deadline)
     for stage, spent_s in decision.timings_s:
         write_duration(spent_s, message.timings.add(stage=stage).duration)
+    if decision.commit is not None:
+        _write_commit(decision.commit, message.commit)
 
 
 def cut_decision(decision: Decision) -> pb.Decision:
@@ -158,6 +172,7 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
             kind=VERDICT_KINDS[verdict.kind],
             reason=verdict.reason,
             p_accept=verdict.p_accept,
+            prefix_tokens=verdict.prefix_tokens,
         )
     cost = attempt.cost
     message.cost_nano_usd = cost.best_nano_usd
@@ -184,6 +199,18 @@ def _write_usage(usage: Usage, message: pb.Usage) -> None:
     message.cached_input_tokens = usage.cached_input_tokens
     message.output_tokens = usage.output_tokens
     message.reasoning_output_tokens = usage.reasoning_output_tokens
+
+
+def _write_commit(commit: Commit, message: pb.Commit) -> None:
+    message.leg = commit.leg
+    message.tier = commit.tier
+    message.reason = COMMIT_REASONS[commit.reason]
+    message.after.SetInParent()
+    write_duration(commit.after_s, message.after)
+    message.output_tokens = commit.tokens
+    if commit.error_ratio is not None:
+        message.error_ratio = commit.error_ratio
+    message.upheld = commit.upheld
 
 
 def _write_deadline(decision: Decision, message: pb.DeadlineUse) -> None:

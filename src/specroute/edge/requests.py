@@ -19,8 +19,8 @@ from specroute.core import request as words
 from specroute.core.errors import FieldViolation, InvalidRequest
 from specroute.edge.wire import undecodable_field
 from specroute.v1 import router_pb2 as pb
-from specroute.validators.patterns import RegexError, check_regex
-from specroute.validators.schema import SchemaError, check_schema
+from specroute.validators.structured.patterns import RegexError, check_regex
+from specroute.validators.structured.schema import SchemaError, check_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,13 +78,22 @@ def parse(message: type[M], data: bytes) -> M:
     return parsed
 
 
-def to_words(message: pb.RouteRequest, limits: RequestLimits) -> words.RouteRequest:
-    """Returns the request in the service's own words.
+def to_words(message: pb.RouteRequest, limits: RequestLimits, *, place: str = "") -> words.RouteRequest:
+    """Returns the request in the service's own words; ``place``: the path of ``message`` in what was sent, with a dot.
 
     Raises:
         InvalidRequest: something in it cannot be served; names every field.
     """
-    request = words.RouteRequest(
+    request = _read(message)
+    violations = tuple(_violations(request, limits))
+    if violations:
+        raise InvalidRequest(tuple(FieldViolation(place + each.field, each.description) for each in violations))
+    return request
+
+
+def _read(message: pb.RouteRequest) -> words.RouteRequest:
+    """Returns the request in the service's own words, not checked against this server."""
+    return words.RouteRequest(
         request_id=message.request_id or new_request_id(),
         messages=tuple(_message(turn) for turn in message.messages),
         generation=_generation(message.generation) if message.HasField("generation") else words.Generation(),
@@ -93,10 +102,6 @@ def to_words(message: pb.RouteRequest, limits: RequestLimits) -> words.RouteRequ
         constraints=_constraints(message.constraints) if message.HasField("constraints") else words.Constraints(),
         labels=dict(message.labels) if message.labels else words.EMPTY_LABELS,
     )
-    violations = tuple(_violations(request, limits))
-    if violations:
-        raise InvalidRequest(violations)
-    return request
 
 
 def new_request_id() -> str:
@@ -157,7 +162,7 @@ def _hints(hints: pb.Hints) -> words.Hints:
 def _constraints(constraints: pb.Constraints) -> words.Constraints:
     fail = constraints.on_budget == pb.ON_BUDGET_FAIL
     return words.Constraints(
-        latency_budget_s=_seconds(constraints.latency_budget) if constraints.HasField("latency_budget") else None,
+        latency_budget_s=seconds(constraints.latency_budget) if constraints.HasField("latency_budget") else None,
         max_cost_nano_usd=constraints.max_cost_nano_usd if constraints.HasField("max_cost_nano_usd") else None,
         allowed_tiers=tuple(constraints.allowed_tiers),
         force_tier=constraints.force_tier,
@@ -166,7 +171,7 @@ def _constraints(constraints: pb.Constraints) -> words.Constraints:
     )
 
 
-def _seconds(duration: Duration) -> float:
+def seconds(duration: Duration) -> float:
     """Returns seconds, >= 0; NaN for fields that make no duration (google/protobuf/duration.proto)."""
     if not 0 <= duration.seconds <= MAX_DURATION_S or not 0 <= duration.nanos < NANOS:
         return math.nan
@@ -174,6 +179,7 @@ def _seconds(duration: Duration) -> float:
 
 
 def _violations(request: words.RouteRequest, limits: RequestLimits) -> Iterator[FieldViolation]:
+    """Yields what the proto's rules cannot say; fields are paths in ``RouteRequest``."""
     yield from _message_violations(request.messages)
     if request.prompt_bytes > limits.max_prompt_bytes:
         size = f"holds {request.prompt_bytes} bytes of text; send at most {limits.max_prompt_bytes}"

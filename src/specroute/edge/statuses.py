@@ -1,7 +1,7 @@
 """From a ``RouteError`` to a gRPC status with typed details (AIP-193): the only place that makes one.
 
 Details come in this order: ``ErrorInfo`` always, then the ``Decision`` once the request had an id, then what the reason
-asks for: ``BadRequest``, ``QuotaFailure``, ``RetryInfo``.
+asks for: ``BadRequest``, ``QuotaFailure``, ``RetryInfo``, ``PartialDelivery``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from google.rpc.status_pb2 import Status
 
 from specroute.core.errors import BudgetExhausted, InvalidRequest
 from specroute.edge.replies import cut_decision, write_duration
-from specroute.v1 import decision_pb2
+from specroute.v1 import decision_pb2, router_pb2
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from specroute.core.errors import RouteError
+    from specroute.core.stream import Delivered
 
 DOMAIN = "specroute"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -41,7 +42,7 @@ class WireError:
 
 def wire_error(error: RouteError, request_id: str) -> WireError:
     """Returns the status of ``error``; ``request_id`` is "" where the request could not be read."""
-    details: list[Message] = [_info(error.reason, request_id)]
+    details: list[Message] = [_info(error.reason, request_id, error.delivered)]
     if error.decision is not None:
         details.append(cut_decision(error.decision))
     elif request_id:
@@ -55,6 +56,8 @@ def wire_error(error: RouteError, request_id: str) -> WireError:
         retry = RetryInfo()
         write_duration(error.retry_after_s, retry.retry_delay)
         details.append(retry)
+    if error.delivered is not None:
+        details.append(_partial(error.delivered))
     was_called = error.decision is not None and any(attempt.upstream for attempt in error.decision.attempts)
     return _wire(grpc.StatusCode[error.code], error.message, details, pushback=was_called)
 
@@ -65,8 +68,23 @@ def internal_error(request_id: str) -> WireError:
     return _wire(grpc.StatusCode.INTERNAL, message, [_info("INTERNAL", request_id)], pushback=True)
 
 
-def _info(reason: str, request_id: str) -> ErrorInfo:
-    return ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id} if request_id else {})
+def _info(reason: str, request_id: str, delivered: Delivered | None = None) -> ErrorInfo:
+    metadata = {"request_id": request_id} if request_id else {}
+    if delivered is not None:
+        # For clients that know no more of a status than its ErrorInfo.
+        metadata["partial"] = "true"
+        metadata["delivered_tokens"] = str(delivered.tokens)
+        metadata["delivered_bytes"] = str(delivered.output_bytes)
+    return ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
+
+
+def _partial(delivered: Delivered) -> router_pb2.PartialDelivery:
+    return router_pb2.PartialDelivery(
+        leg=delivered.leg,
+        tier=delivered.tier,
+        output_tokens=delivered.tokens,
+        output_bytes=delivered.output_bytes,
+    )
 
 
 def _bad_request(error: InvalidRequest) -> BadRequest:

@@ -1,7 +1,8 @@
 """Runs one leg: call an upstream of the tier, fail over to the next, judge the answer; ends in a value, never raises.
 
 One cancel scope bounds each call, and its deadline moves as the call goes on: first token, then idle, never past the
-total timeout, the request's deadline or the latency budget. A call therefore costs one timer, not three.
+total timeout, the request's deadline or the latency budget. A call therefore costs one timer, not three. A listener
+hears every part of an answer as it comes, and may end the attempt there and then.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
@@ -20,12 +21,12 @@ from specroute.validators.judge import judge
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from specroute.core.outcome import Completion, Judgement
+    from specroute.core.outcome import Chunk, Completion, Judgement
     from specroute.core.plan import Leg
     from specroute.core.ports import Telemetry
     from specroute.core.request import RouteRequest
     from specroute.engine.ledger import Ledger, OpenAttempt
-    from specroute.engine.tiers import BoundedUpstream, ServedTier
+    from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
     from specroute.validators.judge import ConfiguredValidator
 
 MIN_USEFUL_S = 0.005
@@ -42,7 +43,8 @@ RETRYABLE_REASON = "reset"
 class LegEnd:
     """How a leg ended: a judged answer with the attempt that brought it, or nothing.
 
-    ``out_of_time`` tells that a further call might have brought one, had there been time for it.
+    ``out_of_time`` tells that a further call might have brought one, had there been time for it. An attempt without a
+    judgement was rejected on the beginning of its answer, which was never whole.
     """
 
     completion: Completion | None = None
@@ -65,6 +67,36 @@ NO_ANSWER = LegEnd()
 OUT_OF_TIME = LegEnd(out_of_time=True)
 
 
+class Listener(Protocol):
+    """Follows the answers of one request as they come in."""
+
+    def heard(self, leg: int, attempt: OpenAttempt, chunk: Chunk) -> bool:
+        """Takes note of a part of an answer; may close ``attempt``. Returns whether ``flush`` has something to do."""
+        ...
+
+    async def flush(self) -> None:
+        """Passes on what was heard; the leg does not read on before it returns."""
+        ...
+
+    @property
+    def patience_s(self) -> float:
+        """How long ``flush`` may wait for a slow reader, in seconds."""
+        ...
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether there is still somebody to read the answer."""
+        ...
+
+    def is_committed(self, leg: int) -> bool:
+        """Returns whether the caller has been told that ``leg`` gives the answer."""
+        ...
+
+    def may_call_again(self, leg: int) -> bool:
+        """Returns whether another call of ``leg`` could take the place of one that failed."""
+        ...
+
+
 class LegRunner:
     """Runs the legs of one request."""
 
@@ -74,12 +106,14 @@ class LegRunner:
         ledger: Ledger,
         validators: Sequence[ConfiguredValidator],
         *,
+        listener: Listener,
         telemetry: Telemetry,
         clock: Callable[[], float],
     ) -> None:
         self._request = request
         self._ledger = ledger
         self._validators = validators
+        self._listener = listener
         self._telemetry = telemetry
         self._clock = clock
 
@@ -98,17 +132,21 @@ class LegRunner:
                 if until_s - self._clock() < MIN_USEFUL_S:
                     return OUT_OF_TIME
                 attempt = self._ledger.open(served.tier, upstream, (index, leg))
-                error = await self._call(attempt, upstream, until_s, in_own_task=in_own_task)
+                error = await self._call(index, attempt, upstream, until_s, in_own_task=in_own_task)
                 if attempt.closed is None:
-                    return self._judge(attempt)
+                    return self._judge(index, attempt)
+                if attempt.closed.end is AttemptEnd.REJECTED:
+                    return LegEnd(attempt=attempt)
                 if attempt.closed.end is AttemptEnd.TIMED_OUT and attempt.sent_at_s is None:
                     return OUT_OF_TIME
+                if not self._listener.may_call_again(index):
+                    return NO_ANSWER if until_s - self._clock() >= MIN_USEFUL_S else OUT_OF_TIME
                 if error is None or error.reason != RETRYABLE_REASON or not error.before_first_byte:
                     break
         return NO_ANSWER
 
     async def _call(
-        self, attempt: OpenAttempt, upstream: BoundedUpstream, until_s: float, *, in_own_task: bool
+        self, index: int, attempt: OpenAttempt, upstream: BoundedUpstream, until_s: float, *, in_own_task: bool
     ) -> UpstreamError | None:
         """Makes one call. On a whole answer the attempt is left open for its verdict; else it is closed."""
         attempt.launched_at_s = self._clock()
@@ -117,7 +155,7 @@ class LegRunner:
         try:
             with scope:
                 async with upstream.permits:
-                    await self._stream(attempt, upstream, scope, until_s)
+                    await self._stream(index, attempt, upstream, scope, until_s)
         except UpstreamError as error:
             attempt.close(AttemptEnd.FAILED, error.reason, self._clock())
             return error
@@ -126,20 +164,19 @@ class LegRunner:
             if in_own_task and anyio.current_effective_deadline() > -math.inf:
                 attempt.close(AttemptEnd.FAILED, "internal", self._clock())
                 return None
-            end, reason = self._ledger.cancelled_as
-            attempt.close(end, reason, self._clock(), (), self._ledger.cancelled_at_s)
+            attempt.close_cancelled(self._clock())
             raise
         except Exception:  # noqa: BLE001 - an adapter's bug must not end the race: the leg failed, the others go on
             attempt.close(AttemptEnd.FAILED, "internal", self._clock())
             return None
         finally:
             self._telemetry.leg_ended(attempt.tier.name)
-        if scope.cancelled_caught or attempt.sent_at_s is None:
+        if attempt.closed is None and (scope.cancelled_caught or attempt.sent_at_s is None):
             self._close_timed_out(attempt, upstream, until_s)
         return None
 
     async def _stream(
-        self, attempt: OpenAttempt, upstream: BoundedUpstream, scope: anyio.CancelScope, until_s: float
+        self, index: int, attempt: OpenAttempt, upstream: BoundedUpstream, scope: anyio.CancelScope, until_s: float
     ) -> None:
         timeouts = upstream.timeouts
         sent_at_s = self._clock()
@@ -161,11 +198,37 @@ class LegRunner:
                 elif scope.deadline < idle_at_s:
                     # Moving a timer costs more than reading a token: it is moved a little further than it need be.
                     scope.deadline = min(total_at_s, idle_at_s + timeouts.idle_s * IDLE_SLACK_RATIO)
+                if self._listener.heard(index, attempt, chunk):
+                    await self._flush(attempt, scope, timeouts.idle_s, total_at_s)
+                if attempt.closed is None and timeouts.min_tokens_per_s:
+                    self._close_if_slow(index, attempt, timeouts, now_s)
+                if attempt.closed is not None:
+                    return
 
-    def _judge(self, attempt: OpenAttempt) -> LegEnd:
+    async def _flush(self, attempt: OpenAttempt, scope: anyio.CancelScope, idle_s: float, total_at_s: float) -> None:
+        """Passes on what was heard. While the reader is waited for, the model is not read, so it is not idle."""
+        if idle_s > self._listener.patience_s:
+            await self._listener.flush()
+        else:
+            scope.deadline = total_at_s
+            await self._listener.flush()
+            scope.deadline = min(total_at_s, self._clock() + idle_s)
+        if not self._listener.has_reader and attempt.closed is None:
+            attempt.close(AttemptEnd.CANCELLED, "reader_stalled", self._clock())
+
+    def _close_if_slow(self, index: int, attempt: OpenAttempt, timeouts: Timeouts, now_s: float) -> None:
+        assert attempt.first_token_at_s is not None
+        streamed_s = now_s - attempt.first_token_at_s
+        if streamed_s < timeouts.rate_window_s or self._listener.is_committed(index):
+            return
+        if attempt.transcript.output_tokens < timeouts.min_tokens_per_s * streamed_s:
+            attempt.close(AttemptEnd.TIMED_OUT, "too_slow", now_s)
+
+    def _judge(self, index: int, attempt: OpenAttempt) -> LegEnd:
         began_s = self._clock()
         completion = attempt.transcript.completion()
-        judgement = judge(self._validators, self._request, completion)
+        committed = self._listener.is_committed(index)
+        judgement = judge(self._validators, self._request, completion, committed=committed)
         now_s = self._clock()
         self._ledger.judge_s += now_s - began_s
         rejected = judgement.rejected_by

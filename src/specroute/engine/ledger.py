@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from specroute.core.outcome import Verdict
     from specroute.core.plan import Leg, Plan
     from specroute.core.request import RouteRequest
+    from specroute.core.stream import Commit
     from specroute.core.tier import Tier
     from specroute.engine.tiers import BoundedUpstream
+
+
+_CUT_SHORT = (AttemptEnd.CANCELLED, AttemptEnd.TIMED_OUT)
 
 
 class OpenAttempt:
@@ -33,6 +37,8 @@ class OpenAttempt:
         "_request",
         "_started_at_s",
         "_upstream",
+        "cancelled_as",
+        "cancelled_at_s",
         "closed",
         "first_token_at_s",
         "launched_at_s",
@@ -44,6 +50,8 @@ class OpenAttempt:
     def __init__(
         self, request: RouteRequest, tier: Tier, upstream: BoundedUpstream, *, leg: tuple[int, Leg], started_at_s: float
     ) -> None:
+        self.cancelled_as = (AttemptEnd.CANCELLED, "client_gone")
+        self.cancelled_at_s: float | None = None
         self._request = request
         self.tier = tier
         self._upstream = upstream
@@ -61,15 +69,16 @@ class OpenAttempt:
         reason: str,
         now_s: float,
         verdicts: tuple[Verdict, ...] = (),
-        cancelled_at_s: float | None = None,
+        *,
+        cut_short: bool = False,
     ) -> None:
-        """Ends the attempt; ``cancelled_at_s`` is the instant of the verdict that cancelled it.
+        """Ends the attempt; ``cut_short``: its call was closed before the answer was whole.
 
         Raises:
             AssertionError: it was closed before: a bug.
         """
         assert self.closed is None, f"attempt closed twice: {self.closed.end} then {end}"
-        usage, cost = self._usage_and_cost(end)
+        usage, cost = self._usage_and_cost(end, cut_short=cut_short or end in _CUT_SHORT)
         first = self.first_token_at_s
         self.closed = Attempt(
             tier=self.tier.name,
@@ -85,8 +94,18 @@ class OpenAttempt:
             verdicts=verdicts,
             usage=usage,
             cost=cost,
-            cancel_latency_s=None if cancelled_at_s is None else max(0.0, now_s - cancelled_at_s),
+            cancel_latency_s=None if self.cancelled_at_s is None else max(0.0, now_s - self.cancelled_at_s),
         )
+
+    def close_cancelled(self, now_s: float) -> None:
+        """Ends the attempt as whoever cancelled it said; unsaid, its caller went away."""
+        end, reason = self.cancelled_as
+        self.close(end, reason, now_s)
+
+    @property
+    def leg(self) -> int:
+        """Index into the plan's legs."""
+        return self._leg_index
 
     @property
     def committed_nano_usd(self) -> int:
@@ -95,7 +114,7 @@ class OpenAttempt:
             return self.closed.cost.best_nano_usd
         return estimate_cost_nano_usd(self.tier, self._request)
 
-    def _usage_and_cost(self, end: AttemptEnd) -> tuple[Usage | None, AttemptCost]:
+    def _usage_and_cost(self, end: AttemptEnd, *, cut_short: bool) -> tuple[Usage | None, AttemptCost]:
         usage = self.transcript.usage
         price = self.tier.price
         if usage is not None:
@@ -106,8 +125,7 @@ class OpenAttempt:
             return None, NO_COST
         counted = Usage(self._request.input_tokens, 0, self.transcript.output_tokens)
         low = price.cost_of_nano_usd(counted.input_tokens, counted.output_tokens)
-        stopped = end in (AttemptEnd.CANCELLED, AttemptEnd.TIMED_OUT)
-        if not stopped or self._upstream.cancel_stops_billing:
+        if not cut_short or self._upstream.cancel_stops_billing:
             return counted, AttemptCost(CostBasis.COUNTED, low, low, low)
         expected = max(counted.output_tokens, expected_output_tokens(self.tier, self._request))
         most = max(expected, self._request.generation.max_output_tokens or 0)
@@ -117,15 +135,14 @@ class OpenAttempt:
 
 
 class Ledger:
-    """All attempts of one request, in launch order, and why the running ones are being cancelled."""
+    """All attempts of one request, in launch order, and the commit of its stream."""
 
     def __init__(self, request: RouteRequest, started_at_s: float, max_attempts: int) -> None:
         self._request = request
-        self._started_at_s = started_at_s
+        self.started_at_s = started_at_s
         self._max_attempts = max_attempts
         self._attempts: list[OpenAttempt] = []
-        self.cancelled_at_s: float | None = None
-        self.cancelled_as = (AttemptEnd.CANCELLED, "client_gone")
+        self.commit: Commit | None = None
         self.judge_s = 0.0
 
     def may_open(self) -> bool:
@@ -142,9 +159,26 @@ class Ledger:
 
     def open(self, tier: Tier, upstream: BoundedUpstream, leg: tuple[int, Leg]) -> OpenAttempt:
         """Begins the record of a call; its place among the attempts is fixed now."""
-        attempt = OpenAttempt(self._request, tier, upstream, leg=leg, started_at_s=self._started_at_s)
+        attempt = OpenAttempt(self._request, tier, upstream, leg=leg, started_at_s=self.started_at_s)
         self._attempts.append(attempt)
         return attempt
+
+    def cancel(self, end: AttemptEnd, reason: str, now_s: float, *, spare: int | None = None) -> None:
+        """Says how the calls that run end when they are cancelled now, but for those of the leg ``spare``."""
+        for attempt in self._attempts:
+            if attempt.closed is None and attempt.leg != spare:
+                attempt.cancelled_as = (end, reason)
+                attempt.cancelled_at_s = now_s
+
+    def last_reason(self, leg: int) -> str:
+        """Returns why the last call of ``leg`` ended; "": it has made none, or it won."""
+        closed = [attempt.closed for attempt in self._attempts if attempt.leg == leg]
+        return closed[-1].reason if closed and closed[-1] is not None else ""
+
+    def uphold(self, *, upheld: bool) -> None:
+        """Notes whether the answer that was committed was accepted at its end."""
+        if self.commit is not None:
+            self.commit = replace(self.commit, upheld=upheld)
 
     def settled(self, plan: Plan, winner: OpenAttempt | None, passed_over: str) -> tuple[Attempt, ...]:
         """Returns the attempts in launch order with their final ends, then the legs of ``plan`` that never ran.
@@ -189,7 +223,7 @@ def summarize_money(attempts: Sequence[Attempt], request: RouteRequest, stronges
     won = next((attempt for attempt in attempts if attempt.end is AttemptEnd.WON), None)
     delivered = 0 if won is None else won.cost.best_nano_usd
     spent = sum(attempt.cost.best_nano_usd for attempt in attempts)
-    whole = [attempt for attempt in attempts if attempt.tier == strongest.name and attempt.verdicts and attempt.usage]
+    whole = [attempt for attempt in attempts if attempt.tier == strongest.name and attempt.is_whole and attempt.usage]
     if whole:
         large = whole[-1].cost.best_nano_usd
     elif won is not None and won.usage is not None:

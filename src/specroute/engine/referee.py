@@ -10,10 +10,13 @@ every end of a leg and every timer, so each rule of the race stands here once, a
 2. A leg starts at its time, or at once when all launched legs ended without an accepted answer.
 3. Without an accepted answer at the latency budget, or when every leg has been judged: the answer of the strongest
    tier that only a quality check rejected, as degraded, or failure where the caller asked for it.
+4. A stream may fix its winner before the answer is whole (``engine.streaming.commit`` says when). From then on only
+   that leg counts: it is delivered, or the stream fails; nothing takes its place.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 
     from specroute.core.deadline import Deadline
     from specroute.core.plan import Leg
+    from specroute.core.stream import CommitReason
     from specroute.engine.attempt import LegEnd
+    from specroute.engine.streaming.commit import CommitRule
 
 
 class Prefer(Enum):
@@ -50,6 +55,8 @@ class Failure(Enum):
     EXHAUSTED = "exhausted"
     LATENCY_BUDGET = "latency_budget"
     DEADLINE = "deadline"
+    INTERRUPTED = "interrupted"
+    READER_STALLED = "reader_stalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,14 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitTo:
+    """This leg's answer is the one, though it is not whole yet; the others stop."""
+
+    leg: int
+    reason: CommitReason
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """This leg's answer goes to the caller."""
 
@@ -81,7 +96,16 @@ class Fail:
     why: Failure
 
 
-Step = Launch | Wait | Deliver | Fail
+Step = Launch | Wait | CommitTo | Deliver | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a plan may run: ``started_at_s`` is the instant that launch times count from."""
+
+    deadline: Deadline
+    on_budget: OnBudget
+    started_at_s: float
 
 
 class Referee:
@@ -89,25 +113,28 @@ class Referee:
 
     Args:
         legs: the plan's legs and its escalation, in launch order; cheaper tiers first.
-        may_launch: whether money and the number of calls allow this leg; asked once, when its turn comes.
+        may_launch: whether money and the number of calls allow this leg now.
+        commit_rule: when a winner may be fixed before its answer is whole; ``None``: never.
     """
 
     def __init__(
         self,
         legs: Sequence[Leg],
-        deadline: Deadline,
-        on_budget: OnBudget,
+        bounds: Bounds,
         rules: RaceRules,
         *,
-        started_at_s: float,
         may_launch: Callable[[int], bool],
+        commit_rule: CommitRule | None = None,
     ) -> None:
         self._legs = legs
-        self._deadline = deadline
-        self._on_budget = on_budget
+        self._deadline = bounds.deadline
+        self._on_budget = bounds.on_budget
+        self._started_at_s = bounds.started_at_s
         self._rules = rules
-        self._started_at_s = started_at_s
         self._may_launch = may_launch
+        self._commit_rule = commit_rule
+        self._committed: int | None = None
+        self._reader_stalled = False
         self._next = 0
         self._running: set[int] = set()
         self._ends: dict[int, LegEnd] = {}
@@ -117,13 +144,30 @@ class Referee:
     @property
     def is_sequential(self) -> bool:
         """Whether no leg may run beside another, so that the plan needs no tasks of its own."""
+        rule = self._commit_rule
+        if rule is not None and len(self._legs) > 1 and (rule.needs_tasks or self._deadline.budget_at_s is not None):
+            # How long a leg may run changes with its commit, too.
+            return False
         return all(leg.launch_after_s is None for leg in self._legs[1:])
+
+    @property
+    def front(self) -> int | None:
+        """The cheapest leg that runs."""
+        return min(self._running, default=None)
+
+    def has_alternative(self, leg: int) -> bool:
+        """Returns whether another leg than ``leg`` may still answer."""
+        return len(self._running) > 1 or self._can_launch() or any(end.accepted for end in self._ends.values())
 
     def ended(self, leg: int, end: LegEnd) -> None:
         """Takes note of how ``leg`` ended."""
         self._running.discard(leg)
         self._ends[leg] = end
         self._out_of_time |= end.out_of_time
+
+    def reader_stalled(self) -> None:
+        """Takes note that nobody reads any more."""
+        self._reader_stalled = True
 
     def patience_s(self) -> float:
         """Returns the instant until which a leg that runs alone may go on."""
@@ -134,29 +178,60 @@ class Referee:
         return budget_s if ends_at_budget else self._deadline.stop_at_s
 
     def next_step(self, now_s: float) -> Step:
-        """Returns what to do at ``now_s``; a ``Launch`` counts as done when it is returned."""
+        """Returns what to do at ``now_s``; a ``Launch`` or ``CommitTo`` counts as done when it is returned."""
+        if self._reader_stalled:
+            return Fail(Failure.READER_STALLED)
+        if self._committed is not None:
+            return self._after_commit(self._committed, now_s)
         accepted = [leg for leg, end in self._ends.items() if end.accepted]
         if accepted:
             return self._with_answer(min(accepted), now_s)
-        over = self._time_over(now_s)
-        if over is not None:
-            return over
-        launch = self._due(now_s)
-        if launch is not None:
-            return launch
+        step = self._time_over(now_s) or self.commit_due(now_s) or self._due(now_s)
+        if step is not None:
+            return step
         if not self._running:
             return self._give_up(self._why_exhausted())
         return Wait(self._wake_at_s(now_s))
 
+    def commit_due(self, now_s: float) -> CommitTo | None:
+        """Returns the commit that is due at ``now_s``, and counts it as done; ``None``: none, or it was done before."""
+        front = self.front
+        if self._commit_rule is None or self._committed is not None or front is None:
+            return None
+        reason = self._commit_rule.reason(front, now_s, is_last=not self.has_alternative(front))
+        if reason is None:
+            return None
+        self._committed = front
+        return CommitTo(front, reason)
+
+    def _after_commit(self, leg: int, now_s: float) -> Step:
+        end = self._ends.get(leg)
+        if end is None:
+            if now_s >= self._deadline.stop_at_s:
+                return Fail(Failure.DEADLINE)
+            if now_s >= self._fails_at_s:
+                return Fail(Failure.LATENCY_BUDGET)
+            return Wait(self._fails_at_s)
+        if end.judgement is None:
+            return Fail(self._why_exhausted() if end.out_of_time else Failure.INTERRUPTED)
+        if end.accepted:
+            return Deliver(leg)
+        if end.judgement.only_end and self._on_budget is OnBudget.BEST_EFFORT:
+            return Deliver(leg, degraded=True)
+        return Fail(Failure.EXHAUSTED)
+
     def _with_answer(self, best: int, now_s: float) -> Step:
-        if self._rules.prefer is Prefer.FIRST_VALID or not any(leg < best for leg in self._running):
+        front = self.front
+        if self._rules.prefer is Prefer.FIRST_VALID or front is None or front > best:
             return Deliver(best)
         if self._held_since_s is None:
             self._held_since_s = now_s
         hold_until_s = min(self._held_since_s + self._rules.cheapest_grace_s, self._deadline.stop_at_s)
         if self._deadline.budget_at_s is not None:
             hold_until_s = min(hold_until_s, self._deadline.budget_at_s)
-        return Wait(hold_until_s) if now_s < hold_until_s else Deliver(best)
+        if now_s >= hold_until_s:
+            return Deliver(best)
+        return self.commit_due(now_s) or Wait(min(hold_until_s, self._window_ends_at_s(now_s)))
 
     def _time_over(self, now_s: float) -> Step | None:
         if now_s >= self._deadline.stop_at_s:
@@ -168,6 +243,9 @@ class Referee:
             return Fail(Failure.LATENCY_BUDGET)
         rejected = self._best_rejected()
         return None if rejected is None else Deliver(rejected, degraded=True)
+
+    def _can_launch(self) -> bool:
+        return any(self._may_launch(leg) for leg in range(self._next, len(self._legs)))
 
     def _due(self, now_s: float) -> Launch | None:
         while self._next < len(self._legs):
@@ -205,7 +283,11 @@ class Referee:
         budget_s = self._deadline.budget_at_s
         if budget_s is not None and now_s < budget_s:
             wake_s = min(wake_s, budget_s)
-        return wake_s
+        return min(wake_s, self._window_ends_at_s(now_s))
+
+    def _window_ends_at_s(self, now_s: float) -> float:
+        front = self.front
+        return math.inf if self._commit_rule is None or front is None else self._commit_rule.due_at_s(front, now_s)
 
     def _give_up(self, why: Failure) -> Step:
         rejected = self._best_rejected()

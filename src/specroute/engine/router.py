@@ -12,10 +12,14 @@ from specroute.core.errors import (
     DeadlineExceeded,
     LatencyBudgetExceeded,
     NoAcceptableAnswer,
+    ReaderStalled,
     RouteError,
+    StreamInterrupted,
 )
 from specroute.core.outcome import AttemptEnd, Decision
+from specroute.core.stream import Decided
 from specroute.engine.attempt import MIN_USEFUL_S
+from specroute.engine.executor import Outcome
 from specroute.engine.ledger import summarize_money
 from specroute.engine.referee import Failure
 from specroute.policy.rules import expected_output_tokens
@@ -26,9 +30,11 @@ if TYPE_CHECKING:
     from specroute.core.deadline import Deadline
     from specroute.core.outcome import Attempt, Delivery
     from specroute.core.plan import Plan, Prediction
-    from specroute.core.ports import Predictor, Telemetry
+    from specroute.core.ports import EventSink, Predictor, Telemetry
     from specroute.core.request import RouteRequest
-    from specroute.engine.executor import Executor, Outcome
+    from specroute.core.stream import DeliveryWish
+    from specroute.engine.executor import Executor
+    from specroute.engine.ledger import Ledger
     from specroute.policy.planner import Planner
     from specroute.validators.judge import ConfiguredValidator
 
@@ -64,6 +70,15 @@ class Routed:
     decision: Decision
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What is expected of a request, what will be done, and how many seconds planning took."""
+
+    prediction: Prediction
+    plan: Plan
+    plan_s: float
+
+
 class Router:
     """Answers requests with the cheapest tier that can."""
 
@@ -90,8 +105,7 @@ class Router:
         Raises:
             RouteError: no plan is possible.
         """
-        prediction, plan, timings = self._plan(request)
-        return self._decision(request, arrival, prediction, plan, timings_s=(("admit", arrival.admit_s), *timings))
+        return self._decision(request, arrival, self._plan(request))
 
     async def route(self, request: RouteRequest, arrival: Arrival) -> Routed:
         """Runs the request and returns the answer with its decision.
@@ -99,46 +113,66 @@ class Router:
         Raises:
             RouteError: there is no answer; the error carries the decision.
         """
+        return await self._answer(request, arrival, None)
+
+    async def stream(self, request: RouteRequest, arrival: Arrival, wish: DeliveryWish, sink: EventSink) -> Routed:
+        """Runs the request, shows the answer to ``sink`` as ``wish`` says, and returns the whole of it.
+
+        Raises:
+            RouteError: there is no answer, or it broke off; the error carries the decision and what was delivered.
+        """
+        return await self._answer(request, arrival, (wish, sink))
+
+    async def _answer(
+        self, request: RouteRequest, arrival: Arrival, streaming: tuple[DeliveryWish, EventSink] | None
+    ) -> Routed:
         _refuse_if_too_late(arrival.deadline, self._clock())
-        prediction, plan, timings = self._plan(request)
+        planned = self._plan(request)
+        plan = planned.plan
         ledger = self._executor.open_ledger(request, arrival.deadline)
-
-        def stages() -> tuple[tuple[str, float], ...]:
-            return (("admit", arrival.admit_s), *timings, ("judge", ledger.judge_s))
-
         try:
-            outcome = await self._executor.execute(
-                request, plan, arrival.deadline, ledger=ledger, validators=self._validation.for_plan(plan)
-            )
+            if streaming is None or await streaming[1].send(Decided(self._decision(request, arrival, planned))):
+                outcome = await self._executor.execute(
+                    request,
+                    plan,
+                    arrival.deadline,
+                    ledger=ledger,
+                    validators=self._validation.for_plan(plan),
+                    streaming=streaming,
+                )
+            else:
+                outcome = Outcome(ledger.settled(plan, None, ""), failure=Failure.READER_STALLED)
         except anyio.get_cancelled_exc_class():
             attempts = ledger.settled(plan, None, "client_gone")
-            gone = self._decision(request, arrival, prediction, plan, attempts=attempts, timings_s=stages())
-            self._telemetry.decided(gone, "cancelled")
+            self._telemetry.decided(self._decision(request, arrival, planned, attempts, ledger), "cancelled")
             raise
-        decision = self._decision(request, arrival, prediction, plan, attempts=outcome.attempts, timings_s=stages())
+        final = self._decision(request, arrival, planned, outcome.attempts, ledger)
         if outcome.delivery is None:
-            error = _error(outcome, decision)
-            self._telemetry.decided(decision, error.reason.lower())
+            error = _error(outcome, final)
+            self._telemetry.decided(final, error.reason.lower())
             raise error
-        self._telemetry.decided(decision, "degraded" if outcome.delivery.degraded else "ok")
-        return Routed(outcome.delivery, decision)
+        self._telemetry.decided(final, "degraded" if outcome.delivery.degraded else "ok")
+        return Routed(outcome.delivery, final)
 
-    def _plan(self, request: RouteRequest) -> tuple[Prediction, Plan, tuple[tuple[str, float], ...]]:
+    def _plan(self, request: RouteRequest) -> _Planned:
         prediction = self._predictor.predict(request)
         predicted_s = self._clock()
         plan = self._planner.plan(request, prediction)
-        return prediction, plan, (("predict", prediction.elapsed_s), ("plan", self._clock() - predicted_s))
+        return _Planned(prediction, plan, self._clock() - predicted_s)
 
     def _decision(
         self,
         request: RouteRequest,
         arrival: Arrival,
-        prediction: Prediction,
-        plan: Plan,
-        *,
+        planned: _Planned,
         attempts: tuple[Attempt, ...] = (),
-        timings_s: tuple[tuple[str, float], ...] = (),
+        ledger: Ledger | None = None,
     ) -> Decision:
+        prediction, plan = planned.prediction, planned.plan
+        timings_s: tuple[tuple[str, float], ...]
+        timings_s = (("admit", arrival.admit_s), ("predict", prediction.elapsed_s), ("plan", planned.plan_s))
+        if ledger is not None:
+            timings_s = (*timings_s, ("judge", ledger.judge_s))
         tiers = self._planner.tiers
         return Decision(
             request_id=request.request_id,
@@ -154,6 +188,7 @@ class Router:
             money=summarize_money(attempts, request, tiers[-1]),
             used_s=self._clock() - arrival.deadline.received_at_s,
             timings_s=timings_s,
+            commit=None if ledger is None else ledger.commit,
         )
 
 
@@ -164,13 +199,22 @@ def _refuse_if_too_late(deadline: Deadline, now_s: float) -> None:
 
 
 def _error(outcome: Outcome, decision: Decision) -> RouteError:
-    """Returns the error that tells the caller whether everything failed or time ran out."""
+    """Returns the error that tells the caller whether everything failed, time ran out or the stream broke."""
     called = [attempt for attempt in outcome.attempts if attempt.end is not AttemptEnd.NOT_LAUNCHED]
     ends = "; ".join(f"{attempt.upstream} {attempt.end.value} ({attempt.reason})" for attempt in called)
-    if outcome.failure is Failure.LATENCY_BUDGET:
-        return LatencyBudgetExceeded(f"no accepted answer within the latency budget: {ends}", decision)
-    if outcome.failure is Failure.DEADLINE:
-        return DeadlineExceeded(f"no accepted answer within the deadline: {ends}", decision)
-    if any(attempt.end is AttemptEnd.REJECTED for attempt in called):
-        return NoAcceptableAnswer(f"every answer was rejected: {ends}", decision)
-    return AllUpstreamsFailed(f"every upstream failed: {ends}", decision)
+    was_rejected = any(attempt.end is AttemptEnd.REJECTED for attempt in called)
+    kind: type[RouteError]
+    match outcome.failure:
+        case Failure.LATENCY_BUDGET:
+            kind, what = LatencyBudgetExceeded, "no accepted answer within the latency budget"
+        case Failure.DEADLINE:
+            kind, what = DeadlineExceeded, "no accepted answer within the deadline"
+        case Failure.INTERRUPTED:
+            kind, what = StreamInterrupted, "the answer broke off after a part of it was delivered"
+        case Failure.READER_STALLED:
+            kind, what = ReaderStalled, "the stream was not read for longer than the server waits; read it as it comes"
+        case _ if was_rejected:
+            kind, what = NoAcceptableAnswer, "every answer was rejected"
+        case _:
+            kind, what = AllUpstreamsFailed, "every upstream failed"
+    return kind(f"{what}: {ends}" if ends else what, decision, outcome.delivered)

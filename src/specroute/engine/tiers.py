@@ -20,11 +20,15 @@ class Timeouts:
         first_token_s: from the call to the first part of the answer.
         idle_s: between two parts of the answer; a keep-alive comment is not a part.
         total_s: from the call to its end.
+        min_tokens_per_s: the least rate of output tokens since the first one, judged once ``rate_window_s`` have passed
+            and only while the answer may still lose to another leg's; 0: none.
     """
 
     first_token_s: float = 20.0
     idle_s: float = 15.0
     total_s: float = 120.0
+    min_tokens_per_s: float = 0.0
+    rate_window_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

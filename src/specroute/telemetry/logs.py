@@ -35,8 +35,6 @@ def configure_logs(level: str = "info") -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
-    # grpc.aio logs a traceback for every call that is cancelled under back-pressure: normal life here.
-    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
 
 
 def log_bug(request_id: str, error: BaseException) -> None:

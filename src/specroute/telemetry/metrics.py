@@ -77,6 +77,12 @@ class PrometheusTelemetry:
         )
         self._prediction = _Family(histogram("prediction", "Predicted P(acceptable) by tier.", P_BUCKETS, "tier"))
         self._fallbacks = counter("prediction_fallbacks", "Requests that could not be scored.", "reason")
+        self._commits = counter(
+            "commits", "Streams whose winner was fixed, by tier, why then, and how it ended.", "tier", "reason", "end"
+        )
+        self._commit_after = _Family(
+            histogram("commit_seconds", "From arrival to the commit of a stream.", LATENCY_BUCKETS_S, "reason")
+        )
         self._verdicts = counter("verdicts", "Judgements of answers.", "validator", "verdict", "reason")
         self._inflight = _Family(gauge("inflight", "Calls that run now.", "tier"))
         self._user_reasons: set[str] = set()
@@ -107,6 +113,11 @@ class PrometheusTelemetry:
             self._prediction.of(tier).observe(p)
         if decision.prediction.fallback_reason:
             self._fallbacks.of(decision.prediction.fallback_reason).inc()
+        if decision.commit is not None:
+            commit = decision.commit
+            end = "cancelled" if outcome == "cancelled" else "upheld" if commit.upheld else "overturned"
+            self._commits.of(commit.tier, commit.reason.value, end).inc()
+            self._commit_after.of(commit.reason.value).observe(commit.after_s)
         for attempt in decision.attempts:
             self._attempt(attempt)
         if won is not None:

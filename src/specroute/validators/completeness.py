@@ -5,7 +5,15 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from specroute.core.outcome import Completion, FinishReason, Verdict, VerdictKind
+from specroute.core.outcome import (
+    Completion,
+    FinishReason,
+    Prefix,
+    PrefixKind,
+    PrefixVerdict,
+    Verdict,
+    VerdictKind,
+)
 
 if TYPE_CHECKING:
     from specroute.core.request import RouteRequest
@@ -20,6 +28,9 @@ _SHOWS_NOTHING = BLANK_CHARACTERS + "".join(
     character for character in map(chr, range(0x3001)) if character.isspace() or unicodedata.category(character) == "Cc"
 )
 
+_VISIBLE = PrefixVerdict(PrefixKind.ACCEPT, "visible", is_settled=True)
+_EMPTY = PrefixVerdict(PrefixKind.UNDECIDED, "empty")
+
 
 class Complete:
     """Rejects an answer that is empty, was cut off by the token limit, or was withheld by a content filter.
@@ -29,6 +40,7 @@ class Complete:
 
     name = "complete"
     is_contract = True
+    end_reasons = frozenset(("cut_off", "content_filter"))
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns ACCEPT or REJECT; never abstains."""
@@ -40,6 +52,10 @@ class Complete:
         if not completion.tool_calls and not has_visible_text(completion.text):
             return Verdict(self.name, VerdictKind.REJECT, "empty")
         return Verdict(self.name, VerdictKind.ACCEPT, "complete")
+
+    def judge_prefix(self, request: RouteRequest, prefix: Prefix) -> PrefixVerdict:
+        """Settles on the first visible text or tool call; that an answer was cut off only its end shows."""
+        return _VISIBLE if prefix.has_tool_calls or has_visible_text(prefix.text) else _EMPTY
 
 
 def has_visible_text(text: str) -> bool:

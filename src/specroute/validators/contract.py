@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specroute.core.outcome import Completion, Verdict, VerdictKind
+from specroute.core.outcome import Completion, Prefix, PrefixKind, PrefixVerdict, Verdict, VerdictKind
 from specroute.core.request import (
     ChoicesOutput,
     JsonObjectOutput,
@@ -12,10 +12,15 @@ from specroute.core.request import (
     RouteRequest,
     TextOutput,
 )
-from specroute.validators.json_text import NotJson, parse_json, unfenced
-from specroute.validators.patterns import RegexError, TooComplex, compile_regex
-from specroute.validators.schema import SchemaError, compile_schema
-from specroute.validators.tool_calls import missing_call_fault, tool_calls_fault
+from specroute.validators.structured.json_prefix import judge_json_prefix
+from specroute.validators.structured.json_text import NotJson, parse_json, unfenced
+from specroute.validators.structured.patterns import RegexError, TooComplex, compile_regex
+from specroute.validators.structured.schema import SchemaError, compile_schema
+from specroute.validators.structured.tool_calls import missing_call_fault, tool_calls_fault
+
+_NO_CONTRACT = PrefixVerdict(PrefixKind.ACCEPT, "no_contract", is_settled=True)
+_UNDECIDED = PrefixVerdict(PrefixKind.UNDECIDED, "needs_the_whole")
+_NOT_A_CHOICE = PrefixVerdict(PrefixKind.REJECT, "not_a_choice")
 
 
 class OutputContract:
@@ -29,6 +34,7 @@ class OutputContract:
 
     name = "output_contract"
     is_contract = True
+    end_reasons: frozenset[str] = frozenset()
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns ACCEPT or REJECT; never abstains."""
@@ -41,6 +47,28 @@ class OutputContract:
         if isinstance(request.output, TextOutput):
             return self._verdict(None, "no_tool_call" if generation.tools else "no_contract")
         return self._verdict(_text_fault(request.output, completion.text), request.output.kind)
+
+    def judge_prefix(self, request: RouteRequest, prefix: Prefix) -> PrefixVerdict:
+        """Settles at once where free text is asked for and no tools; rejects once the text cannot take its form.
+
+        Undecided to the end: an answer that has tool calls or may get some, as they are judged whole and instead of the
+        text; a choice that the text may still become; and a pattern, as nearly every text is the beginning of a longer
+        one that matches, or of none, and RE2 does not tell which. That an upstream calls tools that were not declared
+        is not expected here: such an answer is judged by them at its end.
+        """
+        if prefix.has_tool_calls or request.generation.tools or missing_call_fault(request.generation):
+            return _UNDECIDED
+        match request.output:
+            case TextOutput():
+                return _NO_CONTRACT
+            case JsonObjectOutput():
+                return judge_json_prefix(prefix.text, None)
+            case JsonSchemaOutput():
+                return judge_json_prefix(prefix.text, request.output.schema)
+            case ChoicesOutput():
+                return _UNDECIDED if _can_become_choice(prefix.text, request.output) else _NOT_A_CHOICE
+            case RegexOutput():
+                return _UNDECIDED
 
     def _verdict(self, fault: str | None, accepted_as: str) -> Verdict:
         if fault is None:
@@ -75,6 +103,12 @@ def _text_fault(output: Output, text: str) -> str | None:
             return None if any(trimmed == value.strip() for value in output.values) else "not_a_choice"
         case TextOutput():
             return None
+
+
+def _can_become_choice(text: str, output: ChoicesOutput) -> bool:
+    begun, trimmed = text.lstrip(), text.strip()
+    choices = (value.strip() for value in output.values)
+    return any(choice.startswith(begun) or choice == trimmed for choice in choices)
 
 
 def _json_fault(text: str, schema: str | None) -> str | None:

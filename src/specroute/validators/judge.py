@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -31,25 +32,42 @@ class ConfiguredValidator:
     on_abstain: OnAbstain = OnAbstain.ACCEPT
 
 
-def judge(validators: Sequence[ConfiguredValidator], request: RouteRequest, completion: Completion) -> Judgement:
+def judge(
+    validators: Sequence[ConfiguredValidator],
+    request: RouteRequest,
+    completion: Completion,
+    *,
+    committed: bool = False,
+) -> Judgement:
     """Runs the validators in order and returns their combined judgement.
 
     The first rejection by a contract validator ends it and decides. A rejection by a quality validator does not end
     it, so that an answer is called ``only_quality`` only when every contract was checked; the first one decides.
     Never raises, whatever a user's validator does.
+
+    Args:
+        validators: in the order in which they run.
+        request: what was asked.
+        completion: the whole answer.
+        committed: the answer is being delivered already. Then what only its end shows (a validator's ``end_reasons``)
+            does not end the judging either, and the answer is called ``only_end`` when nothing else is wrong.
     """
     verdicts: list[Verdict] = []
     against: Verdict | None = None
+    only_quality = True
     for configured in validators:
         verdict = _verdict(configured.validator, request, completion)
         verdicts.append(verdict)
         if not _rejects(configured, verdict):
             continue
         if configured.validator.is_contract:
-            return Judgement(tuple(verdicts), completion.text, verdict)
+            if not (committed and _is_shown_by_the_end(configured.validator, verdict)):
+                return Judgement(tuple(verdicts), completion.text, verdict)
+            only_quality = False
         against = against or verdict
     text = deliverable_text(request, completion) if _keeps_form(verdicts) else completion.text
-    return Judgement(tuple(verdicts), text, against, only_quality=against is not None)
+    rejected = against is not None
+    return Judgement(tuple(verdicts), text, against, only_quality=rejected and only_quality, only_end=rejected)
 
 
 def _verdict(validator: Validator, request: RouteRequest, completion: Completion) -> Verdict:
@@ -66,6 +84,11 @@ def _rejects(configured: ConfiguredValidator, verdict: Verdict) -> bool:
     if verdict.kind is VerdictKind.ABSTAIN:
         return configured.on_abstain is OnAbstain.REJECT
     return verdict.kind is VerdictKind.REJECT
+
+
+def _is_shown_by_the_end(validator: Validator, verdict: Verdict) -> bool:
+    reasons = getattr(validator, "end_reasons", None)
+    return verdict.kind is VerdictKind.REJECT and isinstance(reasons, Set) and verdict.reason in reasons
 
 
 def _keeps_form(verdicts: Sequence[Verdict]) -> bool:

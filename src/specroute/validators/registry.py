@@ -11,6 +11,9 @@ import re2
 
 from specroute.validators.completeness import Complete
 from specroute.validators.contract import OutputContract
+from specroute.validators.quality.confidence import Confidence
+from specroute.validators.quality.repetition import NotRepetitive
+from specroute.validators.quality.script import SameScript
 from specroute.validators.refusal import NotRefusal
 
 if TYPE_CHECKING:
@@ -19,8 +22,16 @@ if TYPE_CHECKING:
     from specroute.core.ports import Validator
 
 BUILT_IN: Mapping[str, Callable[[], Validator]] = MappingProxyType(
-    {Complete.name: Complete, NotRefusal.name: NotRefusal, OutputContract.name: OutputContract}
+    {
+        Complete.name: Complete,
+        NotRefusal.name: NotRefusal,
+        OutputContract.name: OutputContract,
+        NotRepetitive.name: NotRepetitive,
+        SameScript.name: SameScript,
+        Confidence.name: Confidence,
+    }
 )
+"""A name and what makes its validator without arguments. ``Confidence`` takes options, too."""
 
 _NAME = re2.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -77,15 +88,26 @@ def _check(path: str, validator: object) -> None:
         raise ValueError(
             f"validator {path!r}: give it `is_contract`, a bool: may a rejected answer never be delivered?"
         )
-    method = getattr(validator, "judge", None)
-    if not callable(method):
+    if not callable(getattr(validator, "judge", None)):
         raise ValueError(f"validator {path!r}: give it a method `judge(request, completion) -> Verdict`")
+    _check_method(path, validator, "judge", "(request, completion)")
+    if hasattr(validator, "judge_prefix"):
+        _check_method(path, validator, "judge_prefix", "(request, prefix)")
+        reasons = getattr(validator, "end_reasons", None)
+        if not isinstance(reasons, frozenset) or not all(isinstance(reason, str) for reason in reasons):
+            raise ValueError(
+                f"validator {path!r}: with `judge_prefix`, give it `end_reasons`, a frozenset of str; it may be empty"
+            )
+
+
+def _check_method(path: str, validator: object, name: str, arguments: str) -> None:
+    method = getattr(validator, name)
     if inspect.iscoroutinefunction(method):
-        raise ValueError(f"validator {path!r}: `judge` must be a plain function, not async")
+        raise ValueError(f"validator {path!r}: `{name}` must be a plain function, not async")
     try:
         inspect.signature(method).bind(None, None)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"validator {path!r}: `judge` must take (request, completion): {_one_line(error)}") from error
+        raise ValueError(f"validator {path!r}: `{name}` must take {arguments}: {_one_line(error)}") from error
 
 
 def _one_line(error: Exception) -> str:

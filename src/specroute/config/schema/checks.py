@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from specroute.config.errors import shown
-from specroute.config.schema.policy import BUILT_IN_VALIDATORS, WhenSettings
+from specroute.config.schema.policy import WhenSettings
 from specroute.config.schema.settings import Settings
+from specroute.config.schema.validation import BUILT_IN_VALIDATORS
 
 Finding = tuple[tuple[str | int, ...], str]
 """Path of the key, and what is wrong with it; how to mend it."""

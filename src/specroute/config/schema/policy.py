@@ -1,9 +1,8 @@
-"""How a request is sent: the predictor, the policy and its rules, the validators."""
+"""How a request is sent: the predictor, the policy and its rules."""
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from specroute.config.durations import parse_duration_s
 from specroute.config.errors import shown
@@ -18,13 +17,10 @@ from specroute.config.schema.section import (
     given_keys,
     refuse,
 )
+from specroute.config.schema.validation import RuleValidatorSettings, named_items
 
-BUILT_IN_VALIDATORS = ("complete", "not_refusal", "output_contract")
-OnAbstain = Literal["accept", "reject"]
 TaskType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 ACTIONS = ("route", "start", "race", "allow")
-
-_USE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 def _prior(value: object) -> object:
@@ -118,47 +114,6 @@ class WhenSettings(Section):
         return self
 
 
-class RuleValidatorSettings(Section):
-    """One validator as a rule names it.
-
-    Attributes:
-        use: ``package.module:attribute`` of a user's own validator, not imported here; ``None``: a built-in one.
-        on_abstain: what an abstention counts as; ``None``: as it is configured under ``validation``.
-    """
-
-    name: Text = Field(examples=["complete"])
-    on_abstain: OnAbstain | None = None
-    use: Text | None = None
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        if self.use is not None and self.name in BUILT_IN_VALIDATORS:
-            raise refuse(f"{self.name!r} is built in; give your own validator another name", at=("name",))
-        if self.use is not None and _USE.fullmatch(self.use) is None:
-            raise refuse(f"{shown(self.use)} names no attribute; write package.module:attribute", at=("use",))
-        return self
-
-
-class ValidatorSettings(RuleValidatorSettings):
-    """One configured validator; ``on_abstain`` is resolved from the section."""
-
-    on_abstain: OnAbstain
-
-    @model_validator(mode="after")
-    def _is_known(self) -> Self:
-        if self.use is None and self.name not in BUILT_IN_VALIDATORS:
-            known = ", ".join(BUILT_IN_VALIDATORS)
-            raise refuse(f"unknown validator {shown(self.name)}; use {known}, or your own with 'use: module:attribute'")
-        return self
-
-
-def named_items(value: object) -> object:
-    """Returns a list of names and mappings as mappings; anything else as it is."""
-    if not isinstance(value, tuple):
-        return value
-    return tuple({"name": item} if isinstance(item, str) else item for item in value)
-
-
 class RuleSettings(Section):
     """One rule: exactly one of ``route``, ``start``, ``race`` and ``allow`` says which tiers may answer.
 
@@ -227,19 +182,3 @@ class PolicySettings(Section):
         if self.kind == "thresholds" and self.tier is not None:
             raise refuse("belongs to kind 'always'; remove it, or write kind: always", at=("tier",))
         return self
-
-
-class ValidationSettings(Section):
-    """What judges answers, in this order. A validator in the file is its name, or a mapping with more keys."""
-
-    on_abstain: OnAbstain = "accept"
-    validators: tuple[ValidatorSettings, ...] = Field(default=BUILT_IN_VALIDATORS, validate_default=True)
-
-    @field_validator("validators", mode="before")
-    @classmethod
-    def _as_mappings(cls, value: object, info: ValidationInfo) -> object:
-        items = named_items(value)
-        if not isinstance(items, tuple):
-            return items
-        fill = {"on_abstain": info.data.get("on_abstain", "accept")}
-        return tuple({**fill, **item} if isinstance(item, dict) else item for item in items)

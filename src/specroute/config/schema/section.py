@@ -90,6 +90,7 @@ AnyOf = Annotated[tuple[T, ...], AfterValidator(_unique), AfterValidator(_not_em
 Names = Annotated[tuple[Text, ...], AfterValidator(_unique), AfterValidator(_not_empty)]
 FrozenMap = Annotated[Mapping[str, T], AfterValidator(FrozenMapping), PlainSerializer(_as_dict)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+LogProbability = Annotated[float, Field(le=0.0, allow_inf_nan=False)]
 DurationS = Annotated[float, BeforeValidator(_duration_s)]
 PositiveDurationS = Annotated[float, AfterValidator(_above_zero), BeforeValidator(_duration_s)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]

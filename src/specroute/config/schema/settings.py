@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from specroute.config.schema.addresses import Address, AddressValue
 from specroute.config.schema.files import ReadableFile
-from specroute.config.schema.policy import PolicySettings, PredictorSettings, ValidationSettings
+from specroute.config.schema.policy import PolicySettings, PredictorSettings
 from specroute.config.schema.section import (
     Count,
     DurationS,
@@ -17,9 +17,11 @@ from specroute.config.schema.section import (
     NotEmpty,
     PositiveDurationS,
     Section,
+    Share,
     refuse,
 )
 from specroute.config.schema.tiers import TierSettings
+from specroute.config.schema.validation import ValidationSettings
 
 
 class SpeculationSettings(Section):
@@ -70,6 +72,19 @@ class LimitsSettings(Section):
     max_attempts_per_request: Count = 4
 
 
+class StreamingSettings(Section):
+    """How answers are streamed.
+
+    Attributes:
+        write_stall_timeout_s: how long one message may wait for a reader that does not read; then the stream ends.
+        max_commit_error_ratio: a HOLD_BACK stream commits after its window only while the measured share of such
+            answers that fail at their end is at most this, [0, 1].
+    """
+
+    write_stall_timeout_s: PositiveDurationS = Field(default=10.0, alias="write_stall_timeout")
+    max_commit_error_ratio: Share = 0.02
+
+
 class DrainSettings(Section):
     """How the service stops, seconds: not ready but still serving for ``delay_s``, then ``grace_s`` to finish."""
 
@@ -108,6 +123,7 @@ class Settings(Section):
     race: RaceSettings = RaceSettings()
     deadline: DeadlineSettings = DeadlineSettings()
     limits: LimitsSettings = LimitsSettings()
+    streaming: StreamingSettings = StreamingSettings()
     drain: DrainSettings = DrainSettings()
     tls: TlsSettings = TlsSettings()
 
@@ -133,6 +149,7 @@ def policy_fingerprint(settings: Settings) -> str:
     decides = {
         "tiers": [tier.model_dump(mode="json", include={"name", "price"}) for tier in settings.tiers],
         **settings.model_dump(mode="json", include={"policy", "speculation", "validation", "race"}),
+        "max_commit_error_ratio": settings.streaming.max_commit_error_ratio,
     }
     canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]

@@ -26,6 +26,7 @@ def _nano_usd(value: object) -> int:
 
 NanoUsd = Annotated[int, BeforeValidator(_nano_usd)]
 TierName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+Rate = Annotated[float, Field(ge=0.0, le=1_000_000.0, allow_inf_nan=False)]
 UpstreamName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
@@ -51,12 +52,20 @@ class ExpectedSettings(Section):
 
 
 class TimeoutSettings(Section):
-    """Bounds of one call, seconds: to connect, to the first token, between reads, in all."""
+    """Bounds of one call, seconds: to connect, to the first token, between reads, in all.
+
+    Attributes:
+        min_tokens_per_s: the least rate of output tokens since the first one, while the answer may still lose to
+            another tier's; 0: none.
+        rate_window_s: how long an answer must have streamed before its rate is judged.
+    """
 
     connect_s: PositiveDurationS = Field(default=2.0, alias="connect")
     first_token_s: PositiveDurationS = Field(default=20.0, alias="first_token")
     idle_s: PositiveDurationS = Field(default=15.0, alias="idle")
     total_s: PositiveDurationS = Field(default=120.0, alias="total")
+    min_tokens_per_s: Rate = Field(default=0.0, alias="min_tokens_per_second")
+    rate_window_s: PositiveDurationS = Field(default=5.0, alias="rate_window")
 
 
 class RetrySettings(Section):

@@ -11,16 +11,23 @@ from google.protobuf import json_format
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
+from specroute.core.stream import DeliveryWish
+from specroute.edge.client.messages import to_stream_message
 from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
 from specroute.v1.router_pb2 import RouteRequest as RouteRequest
+from specroute.v1.router_pb2 import RouteResponse as RouteResponse
+from specroute.v1.router_pb2 import RouteStreamResponse as RouteStreamResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from google.protobuf.message import Message
 
 R = TypeVar("R", router_pb2.RouteResponse, router_pb2.DecideResponse)
+
+CHANNEL_OPTIONS = (("grpc.max_receive_message_length", -1),)
+COMMITTED = DeliveryWish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +38,21 @@ class CallFailed(Exception):
         code: name of the gRPC status code.
         reason: ``ErrorInfo.reason``, or "" where the server gave none.
         decision: what had been done; ``None``: nothing was decided.
+        delivered: how much of a stream's answer had come for good when it broke off; ``None``: nothing.
     """
 
     code: str
     reason: str
     message: str
     decision: decision_pb2.Decision | None = None
+    delivered: router_pb2.PartialDelivery | None = None
 
     def __str__(self) -> str:
-        return f"{self.code} {self.reason}: {self.message}" if self.reason else f"{self.code}: {self.message}"
+        line = f"{self.code} {self.reason}: {self.message}" if self.reason else f"{self.code}: {self.message}"
+        if self.delivered is None:
+            return line
+        had = self.delivered
+        return f"{line}; {had.output_tokens} tokens ({had.output_bytes} bytes) by {had.tier} had been delivered"
 
 
 def prompt_request(prompt: str) -> RouteRequest:
@@ -71,6 +84,30 @@ def route(server: str, request: RouteRequest, timeout_s: float) -> router_pb2.Ro
     return _call(server, lambda stub: stub.Route(request, timeout=timeout_s))
 
 
+def route_stream(
+    server: str, request: RouteRequest, *, wish: DeliveryWish = COMMITTED, timeout_s: float
+) -> Generator[RouteStreamResponse, None, None]:
+    """Calls ``RouteStream`` and yields its events as they come.
+
+    Closing it before its end (``contextlib.closing``) cancels the call.
+
+    Raises:
+        CallFailed: it ended with a status.
+    """
+    has_begun = False
+    with grpc.insecure_channel(server, options=CHANNEL_OPTIONS) as channel:
+        stub = router_pb2_grpc.RouterServiceStub(channel)
+        call = stub.RouteStream(to_stream_message(request, wish), timeout=timeout_s)
+        try:
+            for event in call:
+                has_begun = True
+                yield event
+        except grpc.RpcError as error:
+            raise _failure(server, cast("grpc.Call", error), has_begun=has_begun) from None
+        finally:
+            call.cancel()
+
+
 def decide(server: str, request: RouteRequest, timeout_s: float) -> router_pb2.DecideResponse:
     """Calls ``Decide``.
 
@@ -85,26 +122,36 @@ def to_json(message: Message) -> str:
     return json_format.MessageToJson(message, preserving_proto_field_name=True)
 
 
+def to_json_line(message: Message) -> str:
+    """Returns the proto's JSON form in one line."""
+    return json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None)
+
+
 def _call(server: str, call: Callable[[router_pb2_grpc.RouterServiceStub], R]) -> R:
-    with grpc.insecure_channel(server, options=[("grpc.max_receive_message_length", -1)]) as channel:
+    with grpc.insecure_channel(server, options=CHANNEL_OPTIONS) as channel:
         try:
             return call(router_pb2_grpc.RouterServiceStub(channel))
         except grpc.RpcError as error:
             raise _failure(server, cast("grpc.Call", error)) from None
 
 
-def _failure(server: str, error: grpc.Call) -> CallFailed:
+def _failure(server: str, error: grpc.Call, *, has_begun: bool = False) -> CallFailed:
     status = rpc_status.from_call(error)
     message = " ".join((error.details() or "").split())
     if status is None:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
+        if error.code() is grpc.StatusCode.UNAVAILABLE and has_begun:
+            message = f"the connection to {server} broke off in the middle of the answer; send the request again"
+        elif error.code() is grpc.StatusCode.UNAVAILABLE:
             message = f"no server answers at {server}; start one with `specroute serve` or give --server HOST:PORT"
         return CallFailed(error.code().name, "", message)
-    info, bad_request, decision = ErrorInfo(), BadRequest(), decision_pb2.Decision()
-    found = None
+    info, bad_request = ErrorInfo(), BadRequest()
+    decision, partial = decision_pb2.Decision(), router_pb2.PartialDelivery()
+    found = delivered = None
     for detail in status.details:
         detail.Unpack(info)
         detail.Unpack(bad_request)
         if detail.Unpack(decision):
             found = decision
-    return CallFailed(error.code().name, info.reason, message, found)
+        if detail.Unpack(partial):
+            delivered = partial
+    return CallFailed(error.code().name, info.reason, message, found, delivered)

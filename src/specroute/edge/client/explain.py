@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
 
 NANO_USD = 1e9
+NANOS = 1e9
 
 
 def explain(decision: pb.Decision) -> str:
@@ -29,6 +30,8 @@ def _lines(decision: pb.Decision) -> Iterator[str]:
         yield f"excluded   {excluded.tier}: {excluded.reason}"
     for attempt in decision.attempts:
         yield f"attempt    {_attempt(attempt)}"
+    if decision.HasField("commit"):
+        yield f"committed  {_commit(decision.commit)}"
     if decision.attempts:
         cost = decision.cost
         yield (
@@ -48,16 +51,34 @@ def _attempt(attempt: pb.Attempt) -> str:
         return f"{attempt.tier}: {end}"
     first = f", first token after {_ms(attempt.time_to_first_token)}" if attempt.HasField("time_to_first_token") else ""
     why = f" ({attempt.reason})" if attempt.reason else ""
-    verdicts = ", ".join(
-        f"{verdict.validator} {_word(pb.VerdictKind.Name(verdict.kind), 'VERDICT_KIND_')}"
-        for verdict in attempt.verdicts
-    )
+    verdicts = ", ".join(_verdict(verdict) for verdict in attempt.verdicts)
     basis = "" if not attempt.cost_basis else f" {_word(pb.CostBasis.Name(attempt.cost_basis), 'COST_BASIS_')}"
     judged = f"; {verdicts}" if verdicts else ""
     return (
         f"{attempt.tier} on {attempt.upstream}: launched at {_ms(attempt.launched_after)}{first}, "
         f"{end}{why} at {_ms(attempt.ended_after)}; {_usd(attempt.cost_nano_usd)}{basis}{judged}"
     )
+
+
+def _verdict(verdict: pb.Verdict) -> str:
+    judged = f"{verdict.validator} {_word(pb.VerdictKind.Name(verdict.kind), 'VERDICT_KIND_')}"
+    if not verdict.HasField("prefix_tokens"):
+        return judged
+    return f"{judged} ({verdict.reason} after {_tokens(verdict.prefix_tokens)})"
+
+
+def _commit(commit: pb.Commit) -> str:
+    why = _word(pb.CommitReason.Name(commit.reason), "COMMIT_REASON_")
+    risk = f" (measured error {commit.error_ratio:.4f})" if commit.HasField("error_ratio") else ""
+    after_s = commit.after.seconds + commit.after.nanos / NANOS
+    return (
+        f"leg {commit.leg} ({commit.tier}) after {after_s:.3g} s, {_tokens(commit.output_tokens)}: "
+        f"{why}{risk}; {'upheld' if commit.upheld else 'not upheld'}"
+    )
+
+
+def _tokens(count: int) -> str:
+    return f"{count} token" if count == 1 else f"{count} tokens"
 
 
 def _word(name: str, prefix: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from specroute.core.outcome import VerdictKind
 from specroute.validators.refusal import MAX_REFUSAL_CHARACTERS, NotRefusal, is_refusal
 from tests.validators.builders import a_request, an_answer
-from tests.validators.refusal_examples import ANSWERS, MORE_REFUSALS, REFUSALS
+from tests.validators.refusal.refusal_examples import ANSWERS, MORE_REFUSALS, REFUSALS
 
 EVERY_REFUSAL = [*(text for texts in REFUSALS.values() for text in texts), *MORE_REFUSALS]
 MAX_FALSE_ALARM_RATIO = 0.001

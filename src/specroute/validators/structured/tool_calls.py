@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specroute.validators.json_text import NotJson, parse_json
-from specroute.validators.patterns import TooComplex
-from specroute.validators.schema import SchemaError, compile_schema
+from specroute.validators.structured.json_text import NotJson, parse_json
+from specroute.validators.structured.patterns import TooComplex
+from specroute.validators.structured.schema import SchemaError, compile_schema
 
 if TYPE_CHECKING:
     from specroute.core.request import Generation, Tool, ToolCall

@@ -15,7 +15,8 @@ JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | flo
 MAX_JSON_CHARACTERS = 1_048_576
 MAX_JSON_DEPTH = 512
 
-_FENCES = ("```", "~~~")
+FENCES = ("```", "~~~")
+"""The marks of a Markdown fence."""
 _MAX_INFO_CHARACTERS = 20
 
 
@@ -61,15 +62,20 @@ def unfenced(text: str) -> str:
     the text between the first and the last mark, which is no JSON.
     """
     trimmed = text.strip()
-    if len(trimmed) < 2 * len(_FENCES[0]) or trimmed[:3] not in _FENCES or trimmed[-3:] != trimmed[:3]:
+    if len(trimmed) < 2 * len(FENCES[0]) or trimmed[:3] not in FENCES or trimmed[-3:] != trimmed[:3]:
         return text
     info, newline, body = trimmed[3:-3].partition("\n")
     if not newline:
         return info.removeprefix("json").strip()
     info = info.strip()
-    if len(info) > _MAX_INFO_CHARACTERS or any(mark in info for mark in '{}[]"'):
+    if not is_info(info):
         body = f"{info}\n{body}"
     return body.strip()
+
+
+def is_info(line: str) -> bool:
+    """Returns whether the rest of the line that opens a fence names a language, and is not a part of the answer."""
+    return len(line) <= _MAX_INFO_CHARACTERS and not any(mark in line for mark in '{}[]"')
 
 
 def _children(node: JsonValue) -> list[JsonValue]:

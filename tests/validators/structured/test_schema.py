@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specroute.validators.json_text import MAX_JSON_DEPTH, NotJson, parse_json
-from specroute.validators.patterns import TooComplex
-from specroute.validators.schema import (
+from specroute.validators.structured.json_text import MAX_JSON_DEPTH, NotJson, parse_json
+from specroute.validators.structured.patterns import TooComplex
+from specroute.validators.structured.schema import (
     MAX_SCHEMA_BYTES,
     MAX_SCHEMA_DEPTH,
     SchemaError,

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from specroute.validators.refusal_words.words import RefusalWords
+from specroute.validators.refusal.words.fragments import RefusalWords
+
+JAPANESE_CLAUSE = r"[\x{4e00}-\x{9fff}々、,]{0,12}(?:[\x{3041}-\x{30fa}][^.。।!?:{\n]*?)?"
+"""What may stand before the verb of a refusal that begins without a lead: kana come soon, unlike in Chinese."""
+
+TURKISH_CLAUSE = (
+    r"(?:(?:ama|ancak|bana|belirli|belirtilen|ben|benim|bir|bu|buna|bunlar|bunu|bunun|burada|daha|etik|evet|fakat"
+    r"|finansal|gizli|herhangi|hukuki|istek|istenen|istenilen|kanunen|kendi|kimseye|konu|konuda|merhaba|ne"
+    r"|nefret|o|ona|onu|onun|sana|selam|sen|seni|senin|siyasi|siz|size|sizi|sizin|sizlere|talebini|talebinizi|talep"
+    r"|tam|tehlikeli|ticari|telif|yapay|yasa|yerine|zarar),? "
+    r"|[b-dfghj-npr-tvyz]?(?:[aeiou][a-pr-vyz]{0,9})?[çğıöşü])[^.。।!?:{\n]*?"
+)
+"""What may stand before it: how a Turkish sentence begins, so that no English one has to be read to its end."""
 
 ASIAN = (
     RefusalWords(
@@ -24,7 +36,7 @@ ASIAN = (
         "Japanese",
         r"(?:大変|誠に|本当に|まことに)?(?:申し訳|すみません|すいません|ごめん|恐れ入り|恐縮|残念(?:ながら|ですが)"
         r"|(?:私は)?ai|人工知能)",
-        r"(?:[^.。।!?:{\n]*?(?:お手伝い|お応え|お答え|お力になる|お力添え|ご協力|ご要望に(?:沿|添)う"
+        rf"(?:{JAPANESE_CLAUSE}(?:お手伝い|お応え|お答え|お力になる|お力添え|ご協力|ご要望に(?:沿|添)う"
         r"|ご質問に(?:は)?回答|リクエストに(?:は)?(?:応じ|対応|回答)|ご依頼に(?:は)?応じ))(?:する|いた|致|し|こと"
         r"|は|が|を|に|て|る|でき|出来|、|,| )*(?:ません|かね|られない|出来ない|できない)",
         r"[^.。।!?:{\n]*?(?:応じ|応え|対応|支援|サポート|提供|回答|答え|作成|生成|協力|手伝|助け|説明|教え|書く"
@@ -34,9 +46,10 @@ ASIAN = (
     RefusalWords(
         "Korean",
         r"(?:정말 |대단히 )?(?:죄송|미안|유감|안타깝|(?:저는 )?ai|인공지능|양해)",
-        r"(?:저는 |저로서는 |그 |이 |해당 |그런 |이런 |이러한 |그러한 |요청하신 |귀하의 )*(?:[^.。।!?:{\n ]+ "
-        r"){0,3}?(?:(?:요청|부탁)[^.。।!?:{\n]*?|도와\s?드릴 |도움(?:을|이)? ?(?:드릴|줄|제공할) |도와줄 )(?:수(?:가"
-        r"|는)? 없|못)",
+        r"(?:저는 |저로서는 |그 |이 |해당 |그런 |이런 |이러한 |그러한 |요청하신 |귀하의 )*"
+        r"(?:[\x{ac00}-\x{d7a3}][^.。।!?:{\n ]* (?:[^.。।!?:{\n ]+ ){0,2}?)?"
+        r"(?:(?:요청|부탁)[^.。।!?:{\n]*?|도와\s?드릴 |도움(?:을|이)? ?(?:드릴|줄|제공할) |도와줄 )"
+        r"(?:수(?:가|는)? 없|못)",
         r"[^.。।!?:{\n]*?(?:도와|도움|제공|답변|응답|응할|응해|지원|수행|처리|대답|작성|생성|들어|협조|따를|이행|알려"
         r"|설명)[^.。।!?:{\n]*?(?:수(?:가|는|도)? 없|못 |못합|못해|어렵|불가)",
     ),
@@ -103,7 +116,7 @@ ASIAN = (
         r"(?:من )?(?:متأسف|متاسف|ببخشید|عذرخواهی|عذر می|پوزش|معذرت|شرمنده|به عنوان|من یک (?:مدل|هوش)|درک می|(?:با "
         r"عرض )?پوزش|مت?اسفانه|متأسفانه)",
         r"(?:من )?(?:(?:نمی ?توان[مي]|نمی ?تونم|نمی ?توانیم|قادر نیست[مي])[^.。।!?:{\n]*?(?:کمک|پاسخ|برآورده|همکاری"
-        r"|یاری|درخواست|جواب)|[^.。।!?:{\n]*?(?:کمک|پاسخ|برآورده|همکاری|یاری|درخواست|انجام)[^.。।!?:{\n]*?"
+        r"|یاری|درخواست|جواب)|(?:[\x{0600}-\x{06ff}][^.。।!?:{\n]*?)?(?:کمک|پاسخ|برآورده|همکاری|یاری|درخواست|انجام)[^.。।!?:{\n]*?"
         r"(?:نمی ?توانم|نمی ?تونم|نمی ?توانیم|قادر نیستم|نیستم))",
         r"[^.。।!?:{\n]*?(?:نمی ?توانم|نمی ?توانیم|قادر (?:به [^.。।!?:{\n]*? )?نیستم)[^.。।!?:{\n]*?"
         r"(?:ارائه|انجام|تولید|بنویس|ادامه|بده|اطلاعات)",
@@ -121,7 +134,8 @@ ASIAN = (
         "Turkish",
         r"(?:(?:çok )?üzgünüm|maalesef|ne yazık ki|özür dile|kusura bakma|affedersiniz|(?:ben )?(?:bir )?(?:yapay "
         r"zek|ai |dil modeli)|anlıyorum|pardon)",
-        r"[^.。।!?:{\n]*?(?:yardımcı olam(?:am|ıyorum|ayacağım|ayız)|yardım edem(?:em|iyorum|eyeceğim|eyiz)|yerine "
+        rf"(?:{TURKISH_CLAUSE})?"
+        r"(?:yardımcı olam(?:am|ıyorum|ayacağım|ayız)|yardım edem(?:em|iyorum|eyeceğim|eyiz)|yerine "
         r"getirem(?:em|iyorum|eyeceğim|eyiz)|(?:isteği|talebi|soruyu|sorunuzu|isteğinizi"
         r"|talebinizi)[^.。।!?:{\n]*?(?:yanıtlayam|cevaplayam|karşılayam|gerçekleştirem)(?:am|ıyorum|em|iyorum))",
         r"[^.。।!?:{\n]*?(?:yanıtlayam|cevaplayam|cevap verem|yanıt verem|sağlayam|sunam|karşılayam|bulunam|verem"

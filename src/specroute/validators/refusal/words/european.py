@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specroute.validators.refusal_words.words import RefusalWords
+from specroute.validators.refusal.words.fragments import RefusalWords
 
 EUROPEAN = (
     RefusalWords(

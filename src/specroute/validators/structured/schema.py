@@ -15,8 +15,8 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
-from specroute.validators.json_text import JsonValue, NotJson, nesting, parse_json
-from specroute.validators.patterns import MAX_PATTERN_STEPS, TooComplex, pattern_positions
+from specroute.validators.structured.json_text import JsonValue, NotJson, nesting, parse_json
+from specroute.validators.structured.patterns import MAX_PATTERN_STEPS, TooComplex, pattern_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ MAX_EXPANDED_NODES: Final = 20_000
 MAX_PATTERN_POSITIONS: Final = 50_000
 MAX_STEPS: Final = 20_000_000
 """Bound on expanded schema size times answer size, in JSON values: about half a second at 20 ns a step."""
+MAX_QUICK_STEPS: Final = 50_000
+"""Bound on the same product, and on that for patterns, where an answer is checked while it grows."""
 
 _CACHED_SCHEMAS = 256
 _PATTERN_BYTES = 1 << 18
@@ -68,11 +70,28 @@ class CompiledSchema:
         Raises:
             TooComplex: it was not checked, because it could take too long.
         """
-        # Every value but the first follows a comma or an opening bracket: an upper bound without a walk.
-        nodes = 1 + text.count(",") + text.count("[") + text.count("{")
-        if nodes * self._nodes > MAX_STEPS or len(text) * self._positions > MAX_PATTERN_STEPS:
+        if self.is_too_complex(text):
             raise TooComplex
         return self._validator.is_valid(value)
+
+    def is_too_complex(self, text: str) -> bool:
+        """Returns whether checking what was parsed from ``text``, or from a longer text, could take too long."""
+        nodes, characters = self._work(text)
+        return nodes > MAX_STEPS or characters > MAX_PATTERN_STEPS
+
+    def is_quick(self, text: str) -> bool:
+        """Returns whether checking what was parsed from ``text`` takes a millisecond at most, again and again."""
+        return max(self._work(text)) <= MAX_QUICK_STEPS
+
+    def errors(self, value: JsonValue) -> Iterator[jsonschema_rs.ValidationError]:
+        """Yields everything in ``value`` that breaks the schema; only where ``is_quick``."""
+        if not self._validator.is_valid(value):
+            yield from self._validator.iter_errors(value)
+
+    def _work(self, text: str) -> tuple[int, int]:
+        # Every value but the first follows a comma or an opening bracket: an upper bound without a walk.
+        nodes = 1 + text.count(",") + text.count("[") + text.count("{")
+        return nodes * self._nodes, len(text) * self._positions
 
 
 @lru_cache(maxsize=_CACHED_SCHEMAS)

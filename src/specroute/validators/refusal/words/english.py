@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specroute.validators.refusal_words.words import RefusalWords
+from specroute.validators.refusal.words.fragments import RefusalWords
 
 CAN_NOT = (
     r"(?:i|we)(?: (?:\w+ly|also|just|simply|still|really|must say i))?(?: (?:can(?:not|'t| not)(?: (?:and|or) "

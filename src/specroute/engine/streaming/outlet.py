@@ -1,0 +1,180 @@
+"""What the caller of a stream is shown: turns the run of a plan into events, in an order that never mixes two legs.
+
+Events are put in line by plain calls, in the very turn in which something is decided, and written by ``flush``. The
+committed leg flushes before it reads on, so while the reader is slow its upstream is not read and nothing piles up.
+Before the commit no leg waits for the reader, or a slow one would decide the race; what is not written yet becomes part
+of the next event, and no text is kept here that the transcript would not keep anyway.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import anyio
+
+from specroute.core.request import BYTES_PER_TOKEN, utf8_length
+from specroute.core.stream import Committed, Delivered, DeliveryMode, Delta, Superseded
+from specroute.validators.contract import OutputContract
+from specroute.validators.deliverable import DeliverableText
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from specroute.core.outcome import Completion
+    from specroute.core.plan import Leg
+    from specroute.core.ports import EventSink
+    from specroute.core.request import RouteRequest
+    from specroute.core.stream import CommitReason, StreamEvent
+    from specroute.engine.transcript import Transcript
+    from specroute.validators.judge import ConfiguredValidator
+
+MAX_DELTA_CHARACTERS = 262_144
+"""A longer text goes out in several events: many clients take messages up to 4 MiB."""
+
+
+class _Shown:
+    """What was shown of one leg, and how its text is brought into the form that is delivered."""
+
+    __slots__ = ("form", "sent", "transcript")
+
+    def __init__(self, transcript: Transcript, form: DeliverableText | None) -> None:
+        self.transcript = transcript
+        self.form = form
+        self.sent = 0
+
+    def certain(self) -> str:
+        """Returns the deliverable text as far as it is certain."""
+        text = self.transcript.text
+        return text if self.form is None or self.form.is_verbatim else self.form.certain(text)
+
+
+class Outlet:
+    """The events of one stream. ``legs``: the plan's legs and its escalation."""
+
+    def __init__(
+        self,
+        sink: EventSink,
+        mode: DeliveryMode,
+        *,
+        request: RouteRequest,
+        legs: Sequence[Leg],
+        validators: Sequence[ConfiguredValidator],
+    ) -> None:
+        self._sink = sink
+        self._is_provisional = mode is DeliveryMode.PROVISIONAL
+        self._request = request
+        self._legs = legs
+        # Without the contract's check nothing is taken off an answer, so nothing may be taken off its deltas.
+        self._keeps_form = any(each.validator.name == OutputContract.name for each in validators)
+        self._shown: dict[int, _Shown] = {}
+        self._superseded: set[int] = set()
+        self._line: deque[StreamEvent] = deque()
+        self._writing = anyio.Lock(fast_acquire=True)
+        self.committed_leg: int | None = None
+        self.has_reader = True
+
+    @property
+    def has_news(self) -> bool:
+        """Whether an event waits to be written."""
+        return bool(self._line)
+
+    @property
+    def patience_s(self) -> float:
+        """How long a write waits for a slow reader, in seconds."""
+        return self._sink.patience_s
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether some task writes what is in line."""
+        return self._writing.locked()
+
+    def heard(self, leg: int, transcript: Transcript) -> None:
+        """Takes note of the call that ``leg`` makes now; a call before it that failed had shown nothing."""
+        shown = self._shown.get(leg)
+        if shown is None or shown.transcript is not transcript:
+            self._shown[leg] = _Shown(transcript, DeliverableText(self._request) if self._keeps_form else None)
+
+    def has_shown(self, leg: int) -> bool:
+        """Returns whether the caller has seen a part of ``leg``."""
+        shown = self._shown.get(leg)
+        return shown is not None and shown.sent > 0
+
+    def show(self, leg: int) -> None:
+        """Shows what is new of ``leg``: the committed one, or in provisional delivery the one in front."""
+        is_committed = leg == self.committed_leg
+        shown = self._shown.get(leg)
+        if shown is None or not (is_committed or (self._is_provisional and self.committed_leg is None)):
+            return
+        self._append(leg, shown, shown.certain())
+
+    def forward(self, leg: int, text: str) -> None:
+        """Shows ``text``, the latest part of the committed leg: ``show`` without looking at the whole."""
+        shown = self._shown[leg]
+        if shown.form is not None and not shown.form.is_verbatim:
+            self._append(leg, shown, shown.form.certain(shown.transcript.text))
+        elif text:
+            shown.sent += len(text)
+            self._put(Delta(leg, text))
+
+    def supersede(self, leg: int, reason: str) -> None:
+        """Takes back what was shown of ``leg``, where anything was."""
+        if leg not in self._superseded and self.has_shown(leg):
+            self._superseded.add(leg)
+            self._line.append(Superseded(leg, reason))
+
+    def commit(self, leg: int, reason: CommitReason) -> None:
+        """Fixes the winner: takes back what other legs showed, then shows what was held of this one."""
+        for other in self._shown:
+            if other != leg:
+                self.supersede(other, "lost_race")
+        self.committed_leg = leg
+        self._line.append(Committed(leg, self._legs[leg].tier, reason))
+        self.show(leg)
+
+    def complete(self, leg: int, completion: Completion, text: str) -> None:
+        """Shows the rest of the whole answer of the committed leg: ``text`` as delivered, then its tool calls."""
+        shown = self._shown.get(leg)
+        if shown is None:
+            return
+        self._append(leg, shown, text)
+        for call in completion.tool_calls:
+            self._line.append(Delta(leg, tool_call=call))
+
+    async def flush(self) -> None:
+        """Writes what is in line. One task writes at a time; the others wait for it."""
+        async with self._writing:
+            while self._line and self.has_reader:
+                self.has_reader = await self._sink.send(self._line.popleft())
+
+    def tokens(self, leg: int) -> int:
+        """Returns how many output tokens of ``leg`` have come."""
+        shown = self._shown.get(leg)
+        return 0 if shown is None else shown.transcript.output_tokens
+
+    def delivered(self) -> Delivered | None:
+        """Returns how much of the committed leg was shown; ``None``: no leg was committed."""
+        leg = self.committed_leg
+        if leg is None:
+            return None
+        shown = self._shown.get(leg)
+        size = 0 if shown is None else utf8_length(shown.certain()[: shown.sent])
+        return Delivered(leg, self._legs[leg].tier, -(-size // BYTES_PER_TOKEN), size)
+
+    def _append(self, leg: int, shown: _Shown, text: str) -> None:
+        while shown.sent < len(text):
+            part = text[shown.sent : shown.sent + MAX_DELTA_CHARACTERS]
+            shown.sent += len(part)
+            self._put(Delta(leg, part, leg != self.committed_leg))
+
+    def _put(self, delta: Delta) -> None:
+        """Puts a delta in line, as part of the one before where that has not been written yet."""
+        last = self._line[-1] if self._line else None
+        if (
+            isinstance(last, Delta)
+            and (last.leg, last.provisional, last.tool_call) == (delta.leg, delta.provisional, None)
+            and len(last.text) + len(delta.text) <= MAX_DELTA_CHARACTERS
+        ):
+            self._line[-1] = last._replace(text=last.text + delta.text)
+        else:
+            self._line.append(delta)

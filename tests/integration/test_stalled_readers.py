@@ -1,0 +1,224 @@
+"""Callers that stop reading: each is given up at the stall timeout, costs little memory and holds no upstream call."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from tests.integration.conftest import config, new_nonce, scrape, two_tiers
+from tests.integration.mock_upstream import MockUpstream, Script, drips, pours, says
+from tests.integration.reflection_client import ReflectionClient, prompt_fields
+from tests.integration.service_process import service_process
+from tests.integration.stalled_reader import StalledCall, StalledReader
+from tests.integration.stream_calls import COMMITTED, PROVISIONAL, StreamRecord, open_stream
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from tests.integration.service_process import ServiceProcess
+
+pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+
+STALL_S = 0.3
+ENDED_WITHIN_S = 3.0
+"""How much later than the stall timeout a stream may end on a machine that is busy with other things."""
+PIECE = "and so it goes on, " * 400
+MOST_GROWTH_BYTES = 50e6
+ABORTED = 10
+
+
+def patient(base_url: str, stall_s: float, **sections: Any) -> dict[str, Any]:
+    """Returns a configuration that has room for many stalled streams."""
+    return config(
+        base_url,
+        tiers=two_tiers(base_url, max_concurrency=512),
+        limits={"max_in_flight": 512},
+        streaming={"write_stall_timeout": f"{stall_s * 1000:.0f}ms"},
+        **sections,
+    )
+
+
+def rss_bytes(pid: int) -> int:
+    """Returns the resident memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
+class Stalled:
+    """Readers that stalled, each on a connection of its own or all on one."""
+
+    def __init__(self, client: ReflectionClient, address: str, upstream: MockUpstream) -> None:
+        self._client = client
+        self._address = address
+        self._upstream = upstream
+        self.readers: list[StalledReader] = []
+        self.calls: list[StalledCall] = []
+        self.nonces: list[str] = []
+
+    async def stall(
+        self, count: int, *, connections: int, script: Script, delivery: dict[str, Any], **fields: Any
+    ) -> None:
+        self.readers = [await StalledReader.connect(self._address) for _ in range(connections)]
+        for index in range(count):
+            nonce = new_nonce()
+            prompt = self._upstream.on(nonce, mini=script, large=script)
+            request = self._client.request(
+                {"request": prompt_fields(prompt) | fields} | delivery, "RouteStreamRequest"
+            ).SerializeToString()
+            self.calls.append(self.readers[index % connections].call(request))
+            self.nonces.append(nonce)
+
+    async def until_given_up(self, within_s: float) -> list[float]:
+        """Waits until no upstream call is open; returns how long each stream had lasted, seen from its upstream."""
+        await self._upstream.until(lambda: all(self._upstream.calls_of(nonce) for nonce in self.nonces), within_s)
+        calls = [call for nonce in self.nonces for call in self._upstream.calls_of(nonce)]
+        await self._upstream.until(lambda: not any(call.is_open for call in calls), within_s)
+        return sorted((call.closed_s or 0.0) - call.received_s for call in calls)
+
+    async def come_back(self) -> None:
+        """Reads every call to its end."""
+        for reader in self.readers:
+            reader.read_on()
+        for reader in self.readers:
+            await reader.until(lambda: all(call.ended_s is not None for call in self.calls))
+
+    def close(self) -> None:
+        for reader in self.readers:
+            reader.close()
+
+    def events(self, call: StalledCall) -> list[Any]:
+        kind: type[Message] = self._client.type("RouteStreamResponse")
+        return [kind.FromString(message) for message in call.messages]
+
+
+def reason_of(call: StalledCall) -> str:
+    status, info = Status.FromString(call.status_details), ErrorInfo()
+    (packed,) = (detail for detail in status.details if detail.Is(ErrorInfo.DESCRIPTOR))
+    packed.Unpack(info)
+    return str(info.reason)
+
+
+async def until_idle(process: ServiceProcess, stalled: int) -> None:
+    """Waits until the service has counted ``stalled`` streams as such, and runs no upstream call."""
+    with anyio.fail_after(10):
+        while True:
+            samples = await scrape(process.metrics_address)
+            given_up = sum(value for name, value in samples.items() if 'outcome="reader_stalled"' in name)
+            running = sum(value for name, value in samples.items() if name.startswith("specroute_inflight{"))
+            if (given_up, running) == (stalled, 0.0):
+                return
+            assert given_up <= stalled
+            await anyio.sleep(0.05)
+
+
+async def warm_up(client: ReflectionClient, upstream: MockUpstream, count: int) -> None:
+    """Runs a few streams of ordinary readers, so that what the first ones cost is not taken for growth."""
+    for _ in range(count):
+        prompt = upstream.on(new_nonce(), mini=says(PIECE, PIECE, PIECE, between_s=0.001))
+        record = StreamRecord()
+        await record.read_all(client, open_stream(client, prompt, COMMITTED))
+        assert record.completed is not None
+
+
+@pytest.mark.parametrize("connections", [20, 1])
+async def test_each_of_20_stalled_readers_is_given_up_and_told_so_when_it_comes_back(
+    upstream: MockUpstream, connections: int
+) -> None:
+    async with service_process(patient(upstream.base_url, STALL_S, prior=0.95)) as process:
+        client = await ReflectionClient.connect(process.address)
+        await warm_up(client, upstream, 20)
+        before = rss_bytes(process.process.pid)
+        stalled = Stalled(client, process.address, upstream)
+
+        await stalled.stall(20, connections=connections, script=pours(PIECE), delivery=COMMITTED)
+        lasted_s = await stalled.until_given_up(within_s=30)
+        grown = rss_bytes(process.process.pid) - before
+        await until_idle(process, 20)
+        await stalled.come_back()
+
+        print(f"lasted {lasted_s[0]:.3f} to {lasted_s[-1]:.3f} s, memory grew by {grown / 1e6:.1f} MB")  # noqa: T201
+        assert lasted_s[0] >= STALL_S
+        assert lasted_s[-1] < STALL_S + ENDED_WITHIN_S
+        assert grown < MOST_GROWTH_BYTES
+        assert {(call.status, reason_of(call)) for call in stalled.calls} == {(ABORTED, "READER_STALLED")}
+        for call in stalled.calls:
+            assert stalled.events(call)[0].WhichOneof("event") == "decided"
+        stalled.close()
+        await client.close()
+        assert await process.stop() == 0
+
+
+async def test_a_reader_that_stalls_before_the_commit_closes_both_calls(upstream: MockUpstream) -> None:
+    async with service_process(patient(upstream.base_url, STALL_S)) as process:
+        client = await ReflectionClient.connect(process.address)
+        stalled = Stalled(client, process.address, upstream)
+        undecided = drips('{"text": "' + "x" * 20_000, every_s=0.005)
+
+        await stalled.stall(
+            3, connections=3, script=undecided, delivery=PROVISIONAL, output={"regex": {"pattern": "(?s).*"}}
+        )
+        await stalled.until_given_up(within_s=30)
+        await until_idle(process, 3)
+        await stalled.come_back()
+
+        assert [len(upstream.calls_of(nonce)) for nonce in stalled.nonces] == [2, 2, 2]
+        assert {(call.status, reason_of(call)) for call in stalled.calls} == {(ABORTED, "READER_STALLED")}
+        for call in stalled.calls:
+            assert "committed" not in [event.WhichOneof("event") for event in stalled.events(call)]
+        stalled.close()
+        await client.close()
+
+
+async def test_a_reader_that_is_only_slow_is_served_to_the_end(upstream: MockUpstream) -> None:
+    async with service_process(patient(upstream.base_url, 5.0, prior=0.95)) as process:
+        client = await ReflectionClient.connect(process.address)
+        stalled = Stalled(client, process.address, upstream)
+
+        await stalled.stall(1, connections=1, script=says(*[PIECE] * 40), delivery=COMMITTED)
+        await stalled.readers[0].until(lambda: len(stalled.calls[0].body) > 60_000)
+        await stalled.come_back()
+
+        (call,) = stalled.calls
+        assert call.status == 0
+        events = stalled.events(call)
+        assert events[-1].completed.output.text == PIECE * 40
+        assert "".join(event.delta.text for event in events) == PIECE * 40
+        stalled.close()
+        await client.close()
+
+
+@pytest.mark.soak
+async def test_200_stalled_readers_cost_less_than_50_mb(upstream: MockUpstream) -> None:
+    stall_s = 5.0
+    async with service_process(patient(upstream.base_url, stall_s, prior=0.95)) as process:
+        client = await ReflectionClient.connect(process.address)
+        await warm_up(client, upstream, 100)
+        before, most = rss_bytes(process.process.pid), 0
+        stalled = Stalled(client, process.address, upstream)
+
+        await stalled.stall(200, connections=200, script=pours(PIECE), delivery=COMMITTED)
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + stall_s:
+            most = max(most, rss_bytes(process.process.pid))
+            await anyio.sleep(0.1)
+        lasted_s = await stalled.until_given_up(within_s=60)
+        await until_idle(process, 200)
+        after = rss_bytes(process.process.pid)
+        await stalled.come_back()
+
+        print(  # noqa: T201
+            f"200 stalled readers lasted {lasted_s[0]:.2f} to {lasted_s[-1]:.2f} s; memory {before / 1e6:.0f} MB before, "
+            f"{most / 1e6:.0f} at most, {after / 1e6:.0f} after"
+        )
+        assert most - before < MOST_GROWTH_BYTES
+        assert lasted_s[0] >= stall_s
+        assert lasted_s[-1] < stall_s + ENDED_WITHIN_S
+        assert {(call.status, reason_of(call)) for call in stalled.calls} == {(ABORTED, "READER_STALLED")}
+        stalled.close()
+        await client.close()
