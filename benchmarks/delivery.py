@@ -114,7 +114,7 @@ class Comparison:
             f"counted as bytes / 4 throughout; {PRICES}."
         )
         for latency in LATENCY_MODELS:
-            yield f"{str(latency)}."
+            yield f"{latency!s}."
             yield main_table(self.tables[latency.name])
         yield LEGEND
         yield f"When the winner was fixed, and why ({LATENCY_MODELS[0].name}):"

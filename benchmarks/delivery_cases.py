@@ -114,10 +114,7 @@ def _case(row: Mapping[str, Any], book: RecordedOutcomes, *, json_contract: bool
             return None
         answers[tier] = Answer(found.text, found.tool_calls, found.finish_reason)
     asks_for_json = row["output_format"].startswith("json") and json_contract
-    if asks_for_json:
-        kind = Kind.JSON
-    else:
-        kind = Kind.TOOL_CALLS if answers["mini"].tool_calls else Kind.TEXT
+    kind = Kind.TOOL_CALLS if answers["mini"].tool_calls else Kind.JSON if asks_for_json else Kind.TEXT
     request = RouteRequest(
         row["prompt_id"],
         (Message(Role.USER, row["prompt"]),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from specroute.core.outcome import AttemptEnd
 from specroute.core.stream import Committed, Decided, Delta, Superseded
 from specroute.validators.structured.json_text import unfenced
 
@@ -11,12 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.delivery_cases import Case
+    from specroute.core.outcome import Decision
     from specroute.core.stream import StreamEvent
     from specroute.engine.router import Routed
 
 
+def broken_calls(decision: Decision) -> Iterator[str]:
+    """Yields the calls that failed: the replayed tiers never do, and they have time for every answer."""
+    for attempt in decision.attempts:
+        if attempt.end in (AttemptEnd.FAILED, AttemptEnd.TIMED_OUT):
+            yield f"a call of {attempt.tier} ended as {attempt.end.value} ({attempt.reason})"
+
+
 def faults(case: Case, routed: Routed | None, events: Sequence[StreamEvent] | None) -> Iterator[str]:
-    """Yields what is wrong; ``events``: of a stream, ``None`` for a unary call; ``routed``: ``None`` where it failed."""
+    """Yields what is wrong. ``events``: ``None`` for a unary call; ``routed``: ``None`` where the request failed."""
     if events is not None:
         yield from _order(events)
     if routed is None:

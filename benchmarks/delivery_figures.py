@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,13 @@ class Bootstrap:
         """Returns the smallest value that a share ``q`` does not exceed: as measured, then of each resample."""
         order = np.argsort(values, kind="stable")
         reached = np.cumsum(self._draws[:, order], axis=1)
-        return values[order][(reached < q * reached[:, -1:]).sum(axis=1)]
+        quantiles: Floats = values[order][(reached < q * reached[:, -1:]).sum(axis=1)]
+        return quantiles
 
     def mean(self, values: Floats) -> Floats:
         """Returns the mean, as measured and of each resample."""
-        return (self._draws @ values) / self._draws.sum(axis=1)
+        means: Floats = (self._draws @ values) / self._draws.sum(axis=1)
+        return means
 
 
 def summarise(runs: Mapping[str, WayRun], *, baseline: str, race: str, seed: int) -> list[Summary]:
@@ -166,7 +169,7 @@ def by_kind(runs: Sequence[WayRun]) -> list[KindSummary]:
                     kind=kind.value,
                     n=len(seen),
                     p50_s=float(np.percentile(_useful(seen), 50.0, method="inverted_cdf")),
-                    reasons=Counter(each.commit.reason.value for each in seen if each.commit is not None),
+                    reasons=dict(Counter(each.commit.reason.value for each in seen if each.commit is not None)),
                     early_tokens_p50=float(np.median(early)) if early else None,
                     guarded=sum(each.guarded for each in seen),
                 )
@@ -192,8 +195,14 @@ def under_stress(runs: Mapping[str, WayRun]) -> list[StressSummary]:
 
 
 def to_json(row: Summary | KindSummary | StressSummary) -> dict[str, Any]:
-    """Returns the row as plain values."""
-    return asdict(row)
+    """Returns the row as plain values; an instant that never came is null."""
+    return {name: _finite(value) for name, value in asdict(row).items()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _early(seen: Sequence[Seen]) -> list[Seen]:

@@ -10,7 +10,7 @@ import anyio
 import trio
 from trio.testing import MockClock
 
-from benchmarks.delivery_checks import faults
+from benchmarks.delivery_checks import broken_calls, faults
 from benchmarks.delivery_ways import TIERS
 from specroute.core.deadline import Deadline
 from specroute.core.errors import RouteError
@@ -153,6 +153,8 @@ class ReplayedUpstream:
         """Yields the answer to ``request``; the instants follow from its pace, whoever reads."""
         answer, pace = self._answers[request.request_id]
         at_s = trio.current_time() + pace.ttft_s
+        # Everybody who starts with this call gets a turn before its first token: from then on they wait for instants.
+        await trio.sleep_until(at_s)
         for chunk in answer.chunks:
             await self._wait_until(at_s)
             yield chunk
@@ -161,9 +163,9 @@ class ReplayedUpstream:
     async def _wait_until(self, at_s: float) -> None:
         loop = trio.lowlevel.current_statistics()
         wait_s = at_s - trio.current_time()
-        if loop.tasks_runnable == 0 and 0.0 < wait_s < loop.seconds_to_next_deadline:
-            # Nobody else has anything to do before then: to move the clock is the same as to sleep, at half the cost.
-            self._clock.jump(wait_s)
+        if not loop.tasks_runnable and wait_s < loop.seconds_to_next_deadline:
+            # Nobody else has anything to do before then: moving the clock is the same as sleeping, at half the cost.
+            self._clock.jump(max(0.0, wait_s))
         else:
             await trio.sleep_until(at_s)
 
@@ -172,6 +174,7 @@ class ReplayedUpstream:
 class Reader:
     """Reads a stream as it comes, and keeps each event with its instant."""
 
+    patience_s: float = 10.0
     events: list[tuple[float, StreamEvent]] = field(default_factory=list)
 
     async def send(self, event: StreamEvent) -> bool:
@@ -227,7 +230,7 @@ async def _send(router: Router, guard: WatchedGuard, way: Way, case: Case) -> Se
         degraded=routed is not None and routed.delivery.degraded,
         large_tokens=sum(usage.output_tokens for usage in large),
         spent_nano_usd=decision.money.delivered_nano_usd + decision.money.waste_nano_usd,
-        faults=tuple(faults(case, routed, None if way.wish is None else events)),
+        faults=(*broken_calls(decision), *faults(case, routed, None if way.wish is None else events)),
     )
 
 

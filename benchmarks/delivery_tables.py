@@ -95,9 +95,9 @@ def stress_table(rows: Sequence[StressSummary]) -> Grid:
 LEGEND = (
     "First useful token: the first delta that is never taken back; for whole answers the instant at which the answer "
     "returns. Early commits: the winner was fixed before its answer was whole while another leg could still answer "
-    f"({' or '.join(reason.value for reason in EARLY)}); wrong: its whole answer was then rejected. Taken back: streams "
-    "that showed text and superseded it. Failed: ended in a status instead of an answer, which counts as not right. "
-    "Large tokens: output tokens of large's calls, whole or cut off. Cost saved: net of what was burnt, against "
+    f"({' or '.join(reason.value for reason in EARLY)}); wrong: its whole answer was then rejected. Taken back: "
+    "streams that showed text and superseded it. Failed: ended in a status instead of an answer, which counts as not "
+    "right. Large tokens: output tokens of large's calls, whole or cut off. Cost saved: net of what was burnt, against "
     "always-large. Intervals: bootstrap over groups of near-duplicate prompts; of the wrong commits the exact binomial."
 )
 
@@ -119,5 +119,5 @@ def _ratio(figure: Figure) -> str:
 def _percent(figure: Figure, *, interval: bool = True) -> str:
     if figure.value is None or figure.lo is None or figure.hi is None:
         return NONE
-    value = f"{100.0 * figure.value:.1f}"
+    value = f"{round(100.0 * figure.value, 1) + 0.0:.1f}"  # no -0.0
     return f"{value} [{100.0 * figure.lo:.1f}, {100.0 * figure.hi:.1f}]" if interval else value

@@ -20,7 +20,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 def two_tiers(port: str, predictor: str, policy: str) -> str:
     """Returns a configuration whose tiers both call the upstream at ``port``; the others are sections in YAML."""
-    upstream = f"{{kind: openai, base_url: 'http://127.0.0.1:{port}/v1', model: %s}}"
+    upstream = f"{{kind: openai, base_url: 'http://127.0.0.1:{port}/v1', model: %s, max_concurrency: 256}}"
     return f"""
 listen: 127.0.0.1:0
 metrics_listen: 127.0.0.1:0

@@ -91,14 +91,14 @@ async def first_tokens(addresses: dict[str, str], streams: int) -> dict[str, lis
     """Returns the times to the first token, one stream at a time, the servers taking turns."""
     first = {name: 1 if name == "floor" else 3 for name in addresses}  # ours: decided, committed, then the first delta
     times: dict[str, list[float]] = {name: [] for name in addresses}
-    async with ExitStackOfChannels(addresses) as calls:
+    async with Channels(addresses) as calls:
         for _ in range(streams):
             for name, call in calls.items():
                 times[name].append((await stream_once(call, first[name]))[0])
     return times
 
 
-class ExitStackOfChannels:
+class Channels:
     """One channel per server."""
 
     def __init__(self, addresses: dict[str, str]) -> None:
@@ -152,7 +152,7 @@ def cost_of_a_delta(rounds: int, streams: int) -> None:
         deltas[name] = [(more - less) / (long - short) for more, less in pairs]
         fixed = statistics.median(cpu[short][name]) - short * statistics.median(deltas[name])
         print(f"  {name:13} {statistics.median(deltas[name]):5.0f} us a delta, {fixed:6.0f} us a stream besides")
-    for name in list(deltas)[1:]:
+    for name in sorted(set(deltas) - {"floor"}):
         ratios = [ours / floor for ours, floor in zip(deltas[name], deltas["floor"], strict=True)]
         spread = f"from {min(ratios):.2f} to {max(ratios):.2f}"
         print(f"  {name:13} {statistics.median(ratios):5.2f} times the floor ({spread}; target <= 1.50)")

@@ -34,6 +34,7 @@ from specroute.telemetry.metrics import PrometheusTelemetry
 from specroute.upstreams.openai_http import Endpoint, OpenAIHttpUpstream, Secret
 from specroute.upstreams.transport import AiohttpTransport
 from specroute.validators.judge import ConfiguredValidator, OnAbstain
+from specroute.validators.quality.confidence import Confidence
 from specroute.validators.registry import BUILT_IN, load_validator
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from specroute.config.schema.policy import RuleSettings, WhenSettings
     from specroute.config.schema.tiers import TierSettings, UpstreamSettings
     from specroute.config.schema.validation import RuleValidatorSettings
-    from specroute.core.ports import Predictor, Telemetry
+    from specroute.core.ports import Predictor, Telemetry, Validator
 
 MIN_LATENCY_BUDGET_S = 0.01
 
@@ -254,7 +255,13 @@ def _validation(settings: Settings) -> Validation:
 
 
 def _validator(settings: RuleValidatorSettings, on_abstain: str) -> ConfiguredValidator:
-    validator = BUILT_IN[settings.name]() if settings.use is None else load_validator(settings.use)
+    validator: Validator
+    if settings.use is not None:
+        validator = load_validator(settings.use)
+    elif settings.name == Confidence.name:
+        validator = Confidence(settings.quantile, settings.min_logprob, settings.min_tokens)
+    else:
+        validator = BUILT_IN[settings.name]()
     return ConfiguredValidator(validator, OnAbstain(on_abstain))
 
 

@@ -105,6 +105,10 @@ class StalledReader(asyncio.Protocol):
             while not holds():
                 await self._changed.wait()
 
+    async def until_ended(self) -> None:
+        """Waits until every call has come to its end."""
+        await self.until(lambda: all(call.ended_s is not None for call in self._calls.values()))
+
     def close(self) -> None:
         """Leaves without a word."""
         if self._transport is not None:

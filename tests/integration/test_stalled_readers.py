@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from tests.integration.conftest import config, new_nonce, scrape, two_tiers
+from tests.integration.conftest import config, new_nonce, scrape, serving, two_tiers
 from tests.integration.mock_upstream import MockUpstream, Script, drips, pours, says
 from tests.integration.reflection_client import ReflectionClient, prompt_fields
 from tests.integration.service_process import service_process
-from tests.integration.stalled_reader import StalledCall, StalledReader
+from tests.integration.stalled_reader import WINDOW_BYTES, StalledCall, StalledReader
 from tests.integration.stream_calls import COMMITTED, PROVISIONAL, StreamRecord, open_stream
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-    from tests.integration.service_process import ServiceProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 
@@ -30,7 +29,6 @@ ENDED_WITHIN_S = 3.0
 """How much later than the stall timeout a stream may end on a machine that is busy with other things."""
 PIECE = "and so it goes on, " * 400
 MOST_GROWTH_BYTES = 50e6
-ABORTED = 10
 
 
 def patient(base_url: str, stall_s: float, **sections: Any) -> dict[str, Any]:
@@ -74,11 +72,15 @@ class Stalled:
             self.calls.append(self.readers[index % connections].call(request))
             self.nonces.append(nonce)
 
-    async def until_given_up(self, within_s: float) -> list[float]:
-        """Waits until no upstream call is open; returns how long each stream had lasted, seen from its upstream."""
-        await self._upstream.until(lambda: all(self._upstream.calls_of(nonce) for nonce in self.nonces), within_s)
+    async def until_given_up(self, metrics_address: str) -> list[float]:
+        """Waits until the service has given up every stream; returns how long each upstream call had lasted.
+
+        A reader that shares a connection with stalled ones may be given up before any upstream was called for it.
+        """
+        await until_idle(metrics_address, len(self.calls))
+        await self._upstream.until(lambda: not self._upstream.open_calls())
         calls = [call for nonce in self.nonces for call in self._upstream.calls_of(nonce)]
-        await self._upstream.until(lambda: not any(call.is_open for call in calls), within_s)
+        assert all(call.closed_s is not None for call in calls)
         return sorted((call.closed_s or 0.0) - call.received_s for call in calls)
 
     async def come_back(self) -> None:
@@ -86,7 +88,7 @@ class Stalled:
         for reader in self.readers:
             reader.read_on()
         for reader in self.readers:
-            await reader.until(lambda: all(call.ended_s is not None for call in self.calls))
+            await reader.until_ended()
 
     def close(self) -> None:
         for reader in self.readers:
@@ -96,20 +98,32 @@ class Stalled:
         kind: type[Message] = self._client.type("RouteStreamResponse")
         return [kind.FromString(message) for message in call.messages]
 
+    def check_told(self) -> None:
+        """Asserts that every caller is told why its stream ended, and how much of the answer it had been sent."""
+        for call in self.calls:
+            status = Status.FromString(call.status_details)
+            details = {detail.type_url.rpartition("/")[2]: detail.value for detail in status.details}
+            reason = ErrorInfo.FromString(details["google.rpc.ErrorInfo"]).reason
+            assert (call.status, reason) == (grpc.StatusCode.ABORTED.value[0], "READER_STALLED")
+            events = self.events(call)
+            names = [event.WhichOneof("event") for event in events]
+            assert names[0] == "decided"
+            assert ("specroute.v1.PartialDelivery" in details) == ("committed" in names)
+            if "committed" in names:
+                partial: Any = self._client.type("PartialDelivery").FromString(details["specroute.v1.PartialDelivery"])
+                assert partial.output_bytes == sum(len(event.delta.text.encode()) for event in events)
 
-def reason_of(call: StalledCall) -> str:
-    status, info = Status.FromString(call.status_details), ErrorInfo()
-    (packed,) = (detail for detail in status.details if detail.Is(ErrorInfo.DESCRIPTOR))
-    packed.Unpack(info)
-    return str(info.reason)
+
+def is_stalled(sample: str) -> bool:
+    return sample.startswith("specroute_requests_total{") and 'outcome="reader_stalled"' in sample
 
 
-async def until_idle(process: ServiceProcess, stalled: int) -> None:
+async def until_idle(metrics_address: str, stalled: int) -> None:
     """Waits until the service has counted ``stalled`` streams as such, and runs no upstream call."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
-            samples = await scrape(process.metrics_address)
-            given_up = sum(value for name, value in samples.items() if 'outcome="reader_stalled"' in name)
+            samples = await scrape(metrics_address)
+            given_up = sum(value for name, value in samples.items() if is_stalled(name))
             running = sum(value for name, value in samples.items() if name.startswith("specroute_inflight{"))
             if (given_up, running) == (stalled, 0.0):
                 return
@@ -137,60 +151,49 @@ async def test_each_of_20_stalled_readers_is_given_up_and_told_so_when_it_comes_
         stalled = Stalled(client, process.address, upstream)
 
         await stalled.stall(20, connections=connections, script=pours(PIECE), delivery=COMMITTED)
-        lasted_s = await stalled.until_given_up(within_s=30)
+        lasted_s = await stalled.until_given_up(process.metrics_address)
         grown = rss_bytes(process.process.pid) - before
-        await until_idle(process, 20)
         await stalled.come_back()
 
         print(f"lasted {lasted_s[0]:.3f} to {lasted_s[-1]:.3f} s, memory grew by {grown / 1e6:.1f} MB")  # noqa: T201
         assert lasted_s[0] >= STALL_S
         assert lasted_s[-1] < STALL_S + ENDED_WITHIN_S
         assert grown < MOST_GROWTH_BYTES
-        assert {(call.status, reason_of(call)) for call in stalled.calls} == {(ABORTED, "READER_STALLED")}
-        for call in stalled.calls:
-            assert stalled.events(call)[0].WhichOneof("event") == "decided"
+        stalled.check_told()
         stalled.close()
         await client.close()
         assert await process.stop() == 0
 
 
 async def test_a_reader_that_stalls_before_the_commit_closes_both_calls(upstream: MockUpstream) -> None:
-    async with service_process(patient(upstream.base_url, STALL_S)) as process:
-        client = await ReflectionClient.connect(process.address)
-        stalled = Stalled(client, process.address, upstream)
-        undecided = drips('{"text": "' + "x" * 20_000, every_s=0.005)
+    async with serving(patient(upstream.base_url, STALL_S)) as service:
+        stalled = Stalled(service.client, service.app.addresses.serving, upstream)
+        undecided = {"output": {"regex": {"pattern": "(?s).*the end"}}}
 
-        await stalled.stall(
-            3, connections=3, script=undecided, delivery=PROVISIONAL, output={"regex": {"pattern": "(?s).*"}}
-        )
-        await stalled.until_given_up(within_s=30)
-        await until_idle(process, 3)
+        await stalled.stall(3, connections=3, script=drips("x" * 20_000), delivery=PROVISIONAL, **undecided)
+        await stalled.until_given_up(service.app.addresses.metrics)
         await stalled.come_back()
 
         assert [len(upstream.calls_of(nonce)) for nonce in stalled.nonces] == [2, 2, 2]
-        assert {(call.status, reason_of(call)) for call in stalled.calls} == {(ABORTED, "READER_STALLED")}
-        for call in stalled.calls:
-            assert "committed" not in [event.WhichOneof("event") for event in stalled.events(call)]
+        stalled.check_told()
+        assert not any(event.HasField("committed") for call in stalled.calls for event in stalled.events(call))
         stalled.close()
-        await client.close()
 
 
 async def test_a_reader_that_is_only_slow_is_served_to_the_end(upstream: MockUpstream) -> None:
-    async with service_process(patient(upstream.base_url, 5.0, prior=0.95)) as process:
-        client = await ReflectionClient.connect(process.address)
-        stalled = Stalled(client, process.address, upstream)
+    async with serving(patient(upstream.base_url, 5.0, prior=0.95)) as service:
+        stalled = Stalled(service.client, service.app.addresses.serving, upstream)
 
         await stalled.stall(1, connections=1, script=says(*[PIECE] * 40), delivery=COMMITTED)
-        await stalled.readers[0].until(lambda: len(stalled.calls[0].body) > 60_000)
+        await stalled.readers[0].until(lambda: len(stalled.calls[0].body) > WINDOW_BYTES - len(PIECE))
         await stalled.come_back()
 
         (call,) = stalled.calls
-        assert call.status == 0
+        assert call.status == grpc.StatusCode.OK.value[0]
         events = stalled.events(call)
         assert events[-1].completed.output.text == PIECE * 40
         assert "".join(event.delta.text for event in events) == PIECE * 40
         stalled.close()
-        await client.close()
 
 
 @pytest.mark.soak
@@ -207,8 +210,7 @@ async def test_200_stalled_readers_cost_less_than_50_mb(upstream: MockUpstream) 
         while time.monotonic() < began_s + stall_s:
             most = max(most, rss_bytes(process.process.pid))
             await anyio.sleep(0.1)
-        lasted_s = await stalled.until_given_up(within_s=60)
-        await until_idle(process, 200)
+        lasted_s = await stalled.until_given_up(process.metrics_address)
         after = rss_bytes(process.process.pid)
         await stalled.come_back()
 
@@ -219,6 +221,6 @@ async def test_200_stalled_readers_cost_less_than_50_mb(upstream: MockUpstream) 
         assert most - before < MOST_GROWTH_BYTES
         assert lasted_s[0] >= stall_s
         assert lasted_s[-1] < stall_s + ENDED_WITHIN_S
-        assert {(call.status, reason_of(call)) for call in stalled.calls} == {(ABORTED, "READER_STALLED")}
+        stalled.check_told()
         stalled.close()
         await client.close()

@@ -29,7 +29,20 @@ IN_FLIGHT = 24
 CANCEL_RATIO = 0.1
 SPAN_S = 0.06
 """How long a stream takes that neither hangs nor is fast, about; cancels fall into it."""
-WORDS = ("quick", "brown", "größer", "Ελλάδα", "日本語", "🦊🦔", "e\u0301", "lazy", '"quoted"', "back\\slash", "tab\t", "end.")
+WORDS = (
+    "quick",
+    "brown",
+    "größer",
+    "Ελλάδα",
+    "日本語",
+    "🦊🦔",
+    "e\u0301",
+    "lazy",
+    '"quoted"',
+    "back\\slash",
+    "tab\t",
+    "end.",
+)
 REFUSAL = "I'm sorry, but I can't help with that. "
 TIERS = ("mini", "large")
 

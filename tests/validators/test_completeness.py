@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specroute.core.outcome import FinishReason, VerdictKind
+from specroute.core.outcome import FinishReason, Prefix, PrefixKind, PrefixVerdict, VerdictKind
 from specroute.validators.completeness import BLANK_CHARACTERS, Complete
 from tests.validators.builders import a_request, an_answer
 
@@ -42,3 +42,21 @@ def test_an_answer_that_did_not_end_by_itself_is_rejected(finish_reason: FinishR
 @given(st.text(alphabet=BLANK_CHARACTERS + " \n\t\r"))
 def test_blank_characters_never_make_an_answer(text: str) -> None:
     assert Complete().judge(a_request(), an_answer(text)).reason == "empty"
+
+
+@pytest.mark.parametrize("prefix", [Prefix(" a"), Prefix("", has_tool_calls=True)])
+def test_an_answer_settles_with_the_first_thing_that_it_shows(prefix: Prefix) -> None:
+    verdict = Complete().judge_prefix(a_request(), prefix)
+
+    assert verdict == PrefixVerdict(PrefixKind.ACCEPT, "visible", is_settled=True)
+
+
+def test_an_answer_that_shows_nothing_yet_is_undecided() -> None:
+    assert Complete().judge_prefix(a_request(), Prefix(" \n\u200b")).kind is PrefixKind.UNDECIDED
+
+
+@pytest.mark.parametrize("finish_reason", [FinishReason.LENGTH, FinishReason.CONTENT_FILTER])
+def test_what_may_still_be_wrong_after_that_only_the_end_shows(finish_reason: FinishReason) -> None:
+    verdict = Complete().judge(a_request(), an_answer("a", finish_reason=finish_reason))
+
+    assert verdict.reason in Complete.end_reasons

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specroute.core.outcome import FinishReason, VerdictKind
+from specroute.core.outcome import FinishReason, Prefix, PrefixKind, PrefixVerdict, VerdictKind
 from specroute.core.request import (
     ChoicesOutput,
     JsonObjectOutput,
@@ -191,3 +191,49 @@ def test_a_huge_pattern_on_a_huge_answer_is_not_run() -> None:
 
 def test_a_broad_class_of_letters_does_not_count_as_a_huge_pattern() -> None:
     assert fault(RegexOutput(r"[\pL\pN ]+"), "Grüße " * 10_000) is None
+
+
+def test_free_text_without_tools_settles_at_once() -> None:
+    verdict = OutputContract().judge_prefix(a_request(), Prefix(""))
+
+    assert verdict == PrefixVerdict(PrefixKind.ACCEPT, "no_contract", is_settled=True)
+
+
+@pytest.mark.parametrize(
+    ("output", "tools", "tool_choice", "has_tool_calls"),
+    [
+        (TextOutput(), (CLOCK,), "", False),
+        (TextOutput(), (), "", True),
+        (TextOutput(), (), "required", False),
+        (JsonObjectOutput(), (CLOCK,), "", False),
+        (ChoicesOutput(("yes",)), (CLOCK,), "", False),
+        (RegexOutput("a+"), (), "", False),
+    ],
+)
+def test_what_only_the_whole_answer_shows_is_left_to_the_end(
+    output: Output, tools: tuple[Tool, ...], tool_choice: str, has_tool_calls: bool
+) -> None:
+    request = a_request(output, tools=tools, tool_choice=tool_choice)
+
+    verdict = OutputContract().judge_prefix(request, Prefix("bc", has_tool_calls=has_tool_calls))
+
+    assert verdict.kind is PrefixKind.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", PrefixKind.UNDECIDED),
+        (" \n", PrefixKind.UNDECIDED),
+        (" ye", PrefixKind.UNDECIDED),
+        ("yes\n ", PrefixKind.UNDECIDED),
+        ("not ", PrefixKind.UNDECIDED),
+        ("Y", PrefixKind.REJECT),
+        ("yes,", PrefixKind.REJECT),
+        ("ye s", PrefixKind.REJECT),
+    ],
+)
+def test_a_text_that_is_no_beginning_of_a_choice_is_rejected(text: str, kind: PrefixKind) -> None:
+    request = a_request(ChoicesOutput(("yes", " not sure ")))
+
+    assert OutputContract().judge_prefix(request, Prefix(text)).kind is kind

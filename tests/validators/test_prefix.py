@@ -89,9 +89,10 @@ def test_a_rejection_is_kept_with_how_much_had_come() -> None:
     reviewed = review(Says(says=[ACCEPT, REJECT]))
 
     reviewed.read(Prefix("te", tokens=1))
-    assert reviewed.rejected_by is None
+    before = reviewed.rejected_by
     reviewed.read(Prefix("text more", tokens=3))
 
+    assert before is None
     assert reviewed.rejected_by == Verdict("says", VerdictKind.REJECT, "bad", prefix_tokens=3)
     assert reviewed.read(Prefix("text more again")) is PrefixState.REJECTED
     assert not reviewed.due(100)

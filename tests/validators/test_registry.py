@@ -27,7 +27,7 @@ def test_the_built_in_validators_carry_the_names_they_are_listed_under() -> None
     }
 
 
-@pytest.mark.parametrize("attribute", ["Polite", "POLITE", "make_polite", "Shelf.polite"])
+@pytest.mark.parametrize("attribute", ["Polite", "POLITE", "make_polite", "Shelf.polite", "EarlyPolite"])
 def test_a_users_validator_is_a_class_a_function_or_an_object(attribute: str) -> None:
     validator = load_validator(f"{MODULE}:{attribute}")
 
@@ -51,6 +51,8 @@ def test_a_users_validator_is_a_class_a_function_or_an_object(attribute: str) ->
         (f"{MODULE}:WithoutCompletion", "(request, completion)"),
         (f"{MODULE}:WithoutJudge", "`judge(request, completion) -> Verdict`"),
         (f"{MODULE}:NUMBER", "`name`"),
+        (f"{MODULE}:WithoutEndReasons", "`end_reasons`"),
+        (f"{MODULE}:AsynchronousPrefix", "`judge_prefix` must be a plain function"),
     ],
 )
 def test_what_is_no_validator_is_refused_in_one_line(path: str, complaint: str) -> None:

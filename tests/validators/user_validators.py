@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specroute.core.outcome import Completion, Verdict, VerdictKind
+from specroute.core.outcome import Completion, Prefix, PrefixKind, PrefixVerdict, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from specroute.core.request import RouteRequest
@@ -43,6 +43,22 @@ class Asynchronous(Polite):
 class WithoutCompletion(Polite):
     def judge(self, request: RouteRequest) -> Verdict:  # type: ignore[override]  # ditto
         return Verdict(self.name, VerdictKind.ACCEPT, "polite")
+
+
+class EarlyPolite(Polite):
+    end_reasons = frozenset(("rude_ending",))
+
+    def judge_prefix(self, request: RouteRequest, prefix: Prefix) -> PrefixVerdict:
+        return PrefixVerdict(PrefixKind.ACCEPT, "polite")
+
+
+class WithoutEndReasons(EarlyPolite):
+    end_reasons = "rude_ending"  # type: ignore[assignment]  # what is wrong with it
+
+
+class AsynchronousPrefix(EarlyPolite):
+    async def judge_prefix(self, request: RouteRequest, prefix: Prefix) -> PrefixVerdict:  # type: ignore[override]  # ditto
+        return PrefixVerdict(PrefixKind.ACCEPT, "polite")
 
 
 class WithoutJudge:

@@ -71,6 +71,7 @@ FIRST_VALID = RaceRules()
 COMMITTED = DeliveryWish()
 PATIENT = Timeouts()
 UNBOUND = Constraints()
+WITHOUT_LOOPS = (*BUILT_IN_VALIDATORS, ConfiguredValidator(NotRepetitive()))
 
 
 class Asked(Enum):
@@ -122,7 +123,7 @@ def text_of(what: What, asked: Asked, mark: str) -> str:
         case What.LOOP:
             return f"{mark} says it again. " * 20
         case What.TEXT_AND_TOOL_CALL:
-            return f"Let me see, says {mark}."
+            return text_of(What.FENCED, asked, mark) if asked in IS_JSON else f"Let me see, says {mark}."
     return ""
 
 
@@ -221,7 +222,7 @@ class Scenario:
     hedge_delay_s: float = 0.5
     race: RaceRules = FIRST_VALID
     wish: DeliveryWish = COMMITTED
-    has_quality_check: bool = False
+    validators: tuple[ConfiguredValidator, ...] = PREFIX_VALIDATORS
     spoiled: bool = False
     timeouts: Timeouts = PATIENT
     constraints: Constraints = UNBOUND
@@ -256,7 +257,6 @@ class Scenario:
             for tier, calls in self.tiers.items()
         )
         names = tuple(self.tiers)
-        validators = BUILT_IN_VALIDATORS if self.has_quality_check else PREFIX_VALIDATORS
         telemetry, predictor = RecordingTelemetry(), FixedPredictor()
         executor = Executor(
             {each.tier.name: each for each in served},
@@ -272,8 +272,7 @@ class Scenario:
             (Rule("all", Condition(), action),) if self.plan in ("cascade", "race") else (),
             max_legs=len(names),
         )
-        validation = Validation((*validators, ConfiguredValidator(NotRepetitive())), {})
-        router = Router(planner, predictor, executor, validation=validation, telemetry=telemetry)
+        router = Router(planner, predictor, executor, validation=Validation(self.validators, {}), telemetry=telemetry)
         upstreams = {
             each.upstream.name: each.upstream
             for tier in served
@@ -336,8 +335,8 @@ spans = st.sampled_from([0.5, 0.0, 0.25, 1.0, 1.5, 2.0])
 usages = st.sampled_from([None, Usage(9, 3, 40), Usage(900, 0, 0)])
 says = st.builds(
     Say,
-    what=st.sampled_from([What.GOOD] * 4 + list(What)),
-    end=st.sampled_from([End.STOP] * 6 + list(End)),
+    what=st.sampled_from([What.GOOD] * 8 + list(What)),
+    end=st.sampled_from([End.STOP] * 8 + list(End)),
     first_s=spans,
     gap_s=spans,
     cuts=st.sampled_from([(), (1,), (9,), (4, 12), (8, 9, 20), (3, 6, 14, 30)]),
@@ -380,7 +379,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         hedge_delay_s=draw(spans),
         race=draw(st.sampled_from([FIRST_VALID, RaceRules(Prefer.CHEAPEST, 0.75), RaceRules(Prefer.CHEAPEST, 30.0)])),
         wish=draw(wishes),
-        has_quality_check=draw(st.booleans()),
+        validators=draw(st.sampled_from([PREFIX_VALIDATORS, WITHOUT_LOOPS, BUILT_IN_VALIDATORS])),
         spoiled=draw(st.sampled_from([False, False, True])),
         timeouts=draw(all_timeouts),
         constraints=draw(all_constraints),
