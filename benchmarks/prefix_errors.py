@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import defaultdict
@@ -168,7 +169,12 @@ def _cells(row: dict[str, float | int | None]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--outcomes", type=Path, required=True, metavar="FILE", help="recorded outcomes")
+    set_path = os.environ.get("SPECROUTE_OUTCOMES")
+    default = Path(set_path) if set_path else None
+    parser.add_argument(
+        "--outcomes", type=Path, default=default, required=default is None, metavar="FILE",
+        help="recorded outcomes; default: $SPECROUTE_OUTCOMES",
+    )  # fmt: skip
     parser.add_argument("--answers", type=int, metavar="N", help="about how many answers to read; default: all")
     parser.add_argument("--json", action="store_true", help="print rows for machines")
     arguments = parser.parse_args()

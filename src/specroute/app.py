@@ -248,7 +248,7 @@ def _validation(settings: Settings) -> Validation:
     by_name = {name: ConfiguredValidator(make()) for name, make in BUILT_IN.items()} | configured
     for index, rule in enumerate(settings.policy.rules):
         for extra in rule.validators:
-            if extra.use is not None or extra.on_abstain is not None:
+            if extra.model_fields_set - {"name"}:
                 with _naming("policy", "rules", index, "validators"):
                     by_name[extra.name] = _validator(extra, extra.on_abstain or settings.validation.on_abstain)
     return Validation(tuple(configured.values()), by_name)

@@ -80,13 +80,14 @@ def _assert_in_time(service: Service, ended: Ended, late_s: float) -> None:
         assert call.closed_at_s <= stop_at_s + late_s + SAME_INSTANT_S
 
 
-def assert_streamed(ended: Ended, reader: FakeReader) -> None:
+def assert_streamed(ended: Ended, reader: FakeReader, *, instant_s: float = SAME_INSTANT_S) -> None:
     """Asserts the order of the events, what stands of them, and that the record tells what the reader saw.
 
     What stands is exactly the answer; where the stream broke, what was delivered of it is what the error says.
+    ``instant_s``: what counts as one instant; on a real clock, what a few turns of the loop may take.
     """
     _assert_in_order(ended, reader)
-    _assert_commit_as_seen(ended, reader)
+    _assert_commit_as_seen(ended, reader, instant_s)
     if ended.routed is not None:
         assert reader.standing_text == ended.routed.delivery.text
         assert reader.standing_calls == ended.routed.delivery.completion.tool_calls
@@ -147,7 +148,7 @@ def _tier_of(ended: Ended, leg: int) -> str:
     return legs[leg].tier
 
 
-def _assert_commit_as_seen(ended: Ended, reader: FakeReader) -> None:
+def _assert_commit_as_seen(ended: Ended, reader: FakeReader, instant_s: float) -> None:
     seen = [each for each in reader.seen if isinstance(each.event, Committed)]
     commit = None if ended.decision is None else ended.decision.commit
     if commit is None:
@@ -167,15 +168,15 @@ def _assert_commit_as_seen(ended: Ended, reader: FakeReader) -> None:
     elif ended.error is not None and not _has_stalled(ended):
         assert not commit.upheld
         assert commit.reason is not CommitReason.VALIDATED, "an answer that was judged whole broke off"
-    _assert_losers_stopped(ended, commit)
+    _assert_losers_stopped(ended, commit, instant_s)
 
 
-def _assert_losers_stopped(ended: Ended, commit: Commit) -> None:
+def _assert_losers_stopped(ended: Ended, commit: Commit, instant_s: float) -> None:
     """Asserts that the calls of losers were closed by the instant of the commit, and none began after it."""
     for attempt in ended.attempts:
         if attempt.leg != commit.leg and attempt.upstream:
-            assert attempt.ended_after_s <= commit.after_s + SAME_INSTANT_S, "a loser outlived the commit"
-            assert attempt.launched_after_s <= commit.after_s
+            assert attempt.ended_after_s <= commit.after_s + instant_s, "a loser outlived the commit"
+            assert attempt.launched_after_s <= commit.after_s, "a call began after the commit"
 
 
 def _assert_delivered_as_seen(error: RouteError, reader: FakeReader) -> None:

@@ -10,16 +10,37 @@ import anyio.lowlevel
 import pytest
 
 from specroute.core.outcome import AttemptEnd, Chunk
-from specroute.core.request import Constraints, RouteRequest
+from specroute.core.request import Constraints, JsonObjectOutput, RouteRequest
+from specroute.core.stream import DeliveryMode, DeliveryWish
 from specroute.engine.referee import Prefer, RaceRules
-from tests.engine.invariants import assert_settled
-from tests.fakes import FakeUpstream, Hang, Pause, Script, Until, breaks, pair_of, request_of, says
+from tests.engine.invariants import assert_settled, assert_streamed
+from tests.fakes import (
+    PREFIX_VALIDATORS,
+    FakeReader,
+    FakeUpstream,
+    Hang,
+    Pause,
+    Script,
+    Service,
+    Until,
+    breaks,
+    pair_of,
+    request_of,
+    says,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from specroute.core.stream import StreamEvent
+    from tests.fakes import Ended
+
 pytestmark = pytest.mark.anyio
 PLANS = ("direct", "cascade", "hedge", "race")
+COMMITTED = DeliveryWish()
+PROVISIONAL = DeliveryWish(DeliveryMode.PROVISIONAL)
+JSON = request_of(output=JsonObjectOutput())
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -112,3 +133,145 @@ async def test_a_native_cancel_of_the_task_at_any_turn_ends_everything(plan: str
         decision, outcome = service.telemetry.decisions[0]
         assert (outcome == "cancelled") is task.cancelled()
         assert any(attempt.end is AttemptEnd.WON for attempt in decision.attempts) is (outcome == "ok")
+
+
+# --- streams --------------------------------------------------------------------------------------------------------
+
+
+class WatchedReader(FakeReader):
+    """Tells when its n-th write begins, and when it has ended."""
+
+    def __init__(self, writes: int, *, pace_s: float = 0.0) -> None:
+        super().__init__(pace_s=pace_s)
+        self.begun, self.written = anyio.Event(), anyio.Event()
+        self._left = writes
+
+    async def send(self, event: StreamEvent) -> bool:
+        self._left -= 1
+        if self._left == 0:
+            self.begun.set()
+        reads = await super().send(event)
+        if self._left == 0:
+            self.written.set()
+        return reads
+
+
+def pair(mini: Script, large: Script, plan: str = "race") -> Service:
+    return pair_of(mini, large, plan=plan, validators=PREFIX_VALIDATORS, hedge_delay_s=0.001)
+
+
+async def streamed(
+    service: Service, wish: DeliveryWish, request: RouteRequest | None = None, reader: FakeReader | None = None
+) -> tuple[Ended, FakeReader]:
+    sees = reader or FakeReader()
+    ended = await service.stream(request or request_of(), wish, sees)
+    assert_settled(service, ended)
+    assert_streamed(ended, sees, instant_s=0.25)
+    return ended, sees
+
+
+@pytest.mark.parametrize("plan", PLANS)
+async def test_a_settled_beginning_is_streamed_and_nothing_else_goes_on(plan: str) -> None:
+    mini = tokens("Paris is", " the capital", " of France.", first_s=0.005, gap_s=0.001)
+    ended, reader = await streamed(pair(mini, (Hang(),), plan), COMMITTED)
+    assert ended.text == "Paris is the capital of France."
+    assert reader.story[1].endswith("committed 0 prefix_settled")
+    assert [line.partition(" ")[2] for line in reader.story[2:]] == [
+        "delta 0 'Paris is'",
+        "delta 0 ' the capital'",
+        "delta 0 ' of France.'",
+    ]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+async def test_what_is_rejected_while_it_comes_is_taken_back_and_the_next_leg_follows(plan: str) -> None:
+    service = pair(tokens('{"a":', " oops", first_s=0.005, gap_s=0.005), says("{}", after_s=0.05), plan)
+    ended, reader = await streamed(service, PROVISIONAL, JSON)
+    assert ended.text == "{}"
+    assert [line.partition(" ")[2] for line in reader.story[1:4]] == [
+        "delta 0 '{\"a\":' provisional",
+        "superseded 0 not_json",
+        "committed 1 nothing_stronger",
+    ]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+async def test_a_window_ends_by_time_though_no_token_comes(plan: str) -> None:
+    mini = (Pause(0.005), Chunk('{"a":'), Pause(0.05), Chunk(" 1}"))
+    wish = DeliveryWish(DeliveryMode.HOLD_BACK, hold_s=0.01)
+    ended, reader = await streamed(pair(mini, (Hang(),), plan), wish, JSON)
+    assert reader.story[1].endswith("committed 0 held_back")
+    assert reader.seen[1].at_s < reader.seen[-1].at_s
+    assert ended.text == '{"a": 1}'
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("wish", [COMMITTED, PROVISIONAL])
+async def test_a_reader_that_stalls_leaves_nothing_running(plan: str, wish: DeliveryWish) -> None:
+    others = asyncio.all_tasks()
+    mini = (Chunk("Paris is"), Pause(0.001), Chunk(" it"), Hang())
+    service = pair(mini, (Hang(),), plan)
+    ended, _ = await streamed(service, wish, reader=FakeReader(leaves_after=2, stall_s=0.02))
+    assert ended.reason == "READER_STALLED"
+    assert asyncio.all_tasks() == others
+
+
+@pytest.mark.parametrize(
+    ("writes", "mini", "wish", "request_"),
+    [
+        pytest.param(1, (Hang(),), COMMITTED, request_of(), id="before the first token"),
+        pytest.param(2, (Chunk('{"a":'), Hang()), PROVISIONAL, JSON, id="mid-stream before the commit"),
+        pytest.param(3, (Chunk("Paris is"), Hang()), COMMITTED, request_of(), id="after the commit"),
+    ],
+)
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("ticks", [0, 1, 5])
+@pytest.mark.parametrize("twice", [False, True])
+async def test_a_native_cancel_in_any_window_of_a_stream_ends_everything(
+    writes: int, mini: Script, wish: DeliveryWish, request_: RouteRequest, plan: str, ticks: int, twice: bool
+) -> None:
+    reader = WatchedReader(writes)
+    service = pair(mini, (Hang(),), plan)
+    await cancel_when(reader.written, service, wish, request_, reader, ticks=ticks, twice=twice)
+    assert len(reader.seen) == writes
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3, 4])
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("wish", [COMMITTED, PROVISIONAL])
+@pytest.mark.parametrize("twice", [False, True])
+async def test_a_native_cancel_in_the_middle_of_a_write_ends_everything(
+    writes: int, plan: str, wish: DeliveryWish, twice: bool
+) -> None:
+    reader = WatchedReader(writes, pace_s=0.005)
+    service = pair((Chunk("Paris is"), Pause(0.001), Chunk(" it"), Hang()), (Hang(),), plan)
+    await cancel_when(reader.begun, service, wish, request_of(), reader, ticks=1, twice=twice)
+    assert len(reader.seen) <= writes + 1
+
+
+async def cancel_when(
+    moment: anyio.Event,
+    service: Service,
+    wish: DeliveryWish,
+    request: RouteRequest,
+    reader: FakeReader,
+    *,
+    ticks: int,
+    twice: bool,
+) -> None:
+    """Cancels a stream natively, as the server does when its caller goes away, and checks that nothing is left."""
+    others = asyncio.all_tasks()
+    task = asyncio.get_running_loop().create_task(service.stream(request, wish, reader))
+    await moment.wait()
+    for _ in range(ticks):
+        await anyio.lowlevel.checkpoint()
+    task.cancel()
+    if twice:
+        await anyio.lowlevel.checkpoint()
+        task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert asyncio.all_tasks() == others
+    assert all(call.times_closed == 1 for call in service.calls)
+    assert not any(service.telemetry.running.values())
+    assert service.telemetry.outcomes == ["cancelled"]

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import anyio
 import h2.config
 import h2.connection
 import h2.events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STREAM_METHOD = "/specroute.v1.RouterService/RouteStream"
 PREFIX_BYTES = 5
@@ -105,6 +108,10 @@ class StalledReader(asyncio.Protocol):
             while not holds():
                 await self._changed.wait()
 
+    async def until_stalled(self) -> None:
+        """Waits until the connection has brought all that it may, so that the peer is held up."""
+        await self.until(lambda: self._http.inbound_flow_control_window == 0)
+
     async def until_ended(self) -> None:
         """Waits until every call has come to its end."""
         await self.until(lambda: all(call.ended_s is not None for call in self._calls.values()))
@@ -138,7 +145,8 @@ class StalledReader(asyncio.Protocol):
                 if self._reads_on:
                     self._grant(number)
             case h2.events.ResponseReceived(stream_id=int(number)) | h2.events.TrailersReceived(stream_id=int(number)):
-                self._calls[number].trailers |= dict(event.headers or ())
+                headers = {str(name): str(value) for name, value in event.headers or ()}
+                self._calls[number].trailers |= headers
             case h2.events.StreamEnded(stream_id=int(number)) | h2.events.StreamReset(stream_id=int(number)):
                 self._calls[number].ended_s = time.monotonic()
 

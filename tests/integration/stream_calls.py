@@ -40,7 +40,11 @@ class StreamRecord:
     Attributes:
         texts: by leg, all that was told of it; what was taken back too.
         superseded: by leg that was taken back, why.
+        may_be_refused: whether the transport may refuse the stream before the service sees it, as gRPC does at random
+            while a connection has more than half of the streams that it may have.
     """
+
+    may_be_refused: bool = False
 
     decided: Any = None
     committed: Any = None
@@ -118,12 +122,20 @@ class StreamRecord:
             return ""
         return words(self.committed.reason, self.committed, "reason").removeprefix("COMMIT_REASON_")
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the transport refused the stream, so that the service never saw it."""
+        failed = self.failed
+        if failed is None or not self.may_be_refused or self.decided is not None:
+            return False
+        return failed.code is grpc.StatusCode.UNAVAILABLE and "RST_STREAM with error code 7" in failed.message
+
     def check_end(self) -> None:
         """Checks what holds of every stream that has ended, by its last event or by a status."""
         assert (self.completed is None) == (self.failed is not None), "one end, and only one"
         if self.completed is not None:
             self._check_completed()
-        elif self.failed is not None and self.failed.code is not grpc.StatusCode.CANCELLED:
+        elif self.failed is not None and self.failed.code is not grpc.StatusCode.CANCELLED and not self.is_refused:
             self._check_failed(self.failed)
 
     def _take_delta(self, delta: Any) -> None:
@@ -166,4 +178,6 @@ class StreamRecord:
             assert (commit.leg, commit.tier, commit.reason) == told
         last: Mapping[int, Any] = {attempt.leg: attempt for attempt in decision.attempts}
         for leg, why in self.superseded.items():
-            assert why == last[leg].reason, f"taken back as {why}, ended as {last[leg].reason}"
+            # An answer that came to its end in the very turn in which another was taken lost the race, too.
+            ended = last[leg].reason.replace("outranked", "lost_race")
+            assert why == ended, f"taken back as {why}, ended as {ended}"

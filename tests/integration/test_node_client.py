@@ -13,7 +13,6 @@ import anyio
 import grpc
 import pytest
 
-from tests.integration.conftest import Service
 from tests.integration.mock_upstream import MockUpstream, Reply, Script, drips, hangs, says
 from tests.integration.reflection_client import prompt_fields
 from tests.integration.stream_calls import COMMITTED, HELD_FOR_EVER, PROVISIONAL
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from anyio.abc import Process
+
+    from tests.integration.conftest import Service
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("node_client") / "client.js"

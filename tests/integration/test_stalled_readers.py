@@ -29,6 +29,7 @@ ENDED_WITHIN_S = 3.0
 """How much later than the stall timeout a stream may end on a machine that is busy with other things."""
 PIECE = "and so it goes on, " * 400
 MOST_GROWTH_BYTES = 50e6
+"""Of a process with 200 stalled readers."""
 
 
 def patient(base_url: str, stall_s: float, **sections: Any) -> dict[str, Any]:
@@ -158,7 +159,7 @@ async def test_each_of_20_stalled_readers_is_given_up_and_told_so_when_it_comes_
         print(f"lasted {lasted_s[0]:.3f} to {lasted_s[-1]:.3f} s, memory grew by {grown / 1e6:.1f} MB")  # noqa: T201
         assert lasted_s[0] >= STALL_S
         assert lasted_s[-1] < STALL_S + ENDED_WITHIN_S
-        assert grown < MOST_GROWTH_BYTES
+        assert grown < MOST_GROWTH_BYTES / 5
         stalled.check_told()
         stalled.close()
         await client.close()
@@ -215,8 +216,8 @@ async def test_200_stalled_readers_cost_less_than_50_mb(upstream: MockUpstream) 
         await stalled.come_back()
 
         print(  # noqa: T201
-            f"200 stalled readers lasted {lasted_s[0]:.2f} to {lasted_s[-1]:.2f} s; memory {before / 1e6:.0f} MB before, "
-            f"{most / 1e6:.0f} at most, {after / 1e6:.0f} after"
+            f"200 stalled readers lasted {lasted_s[0]:.2f} to {lasted_s[-1]:.2f} s; "
+            f"memory {before / 1e6:.0f} MB before, {most / 1e6:.0f} at most, {after / 1e6:.0f} after"
         )
         assert most - before < MOST_GROWTH_BYTES
         assert lasted_s[0] >= stall_s

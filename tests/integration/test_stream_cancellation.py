@@ -1,4 +1,4 @@
-"""A caller that leaves a stream takes every upstream call with it, at whatever moment, seen from the upstream's side."""
+"""A caller that leaves a stream takes every upstream call with it at any moment, seen from the upstream's side."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Listener(Protocol):
         ...
 
     @property
-    def patience_s(self) -> float:
+    def longest_flush_s(self) -> float:
         """How long ``flush`` may wait for a slow reader, in seconds."""
         ...
 
@@ -95,6 +95,10 @@ class Listener(Protocol):
     def may_call_again(self, leg: int) -> bool:
         """Returns whether another call of ``leg`` could take the place of one that failed."""
         ...
+
+
+class ListenerFailed(Exception):
+    """A bug of this service, not of an upstream's adapter: it ends the request, where somebody will look for it."""
 
 
 class LegRunner:
@@ -166,6 +170,10 @@ class LegRunner:
                 return None
             attempt.close_cancelled(self._clock())
             raise
+        except ListenerFailed:
+            if attempt.closed is None:
+                attempt.close(AttemptEnd.FAILED, "internal", self._clock())
+            raise
         except Exception:  # noqa: BLE001 - an adapter's bug must not end the race: the leg failed, the others go on
             attempt.close(AttemptEnd.FAILED, "internal", self._clock())
             return None
@@ -198,8 +206,11 @@ class LegRunner:
                 elif scope.deadline < idle_at_s:
                     # Moving a timer costs more than reading a token: it is moved a little further than it need be.
                     scope.deadline = min(total_at_s, idle_at_s + timeouts.idle_s * IDLE_SLACK_RATIO)
-                if self._listener.heard(index, attempt, chunk):
-                    await self._flush(attempt, scope, timeouts.idle_s, total_at_s)
+                try:
+                    if self._listener.heard(index, attempt, chunk):
+                        await self._flush(attempt, scope, timeouts.idle_s, total_at_s)
+                except Exception as bug:
+                    raise ListenerFailed from bug
                 if attempt.closed is None and timeouts.min_tokens_per_s:
                     self._close_if_slow(index, attempt, timeouts, now_s)
                 if attempt.closed is not None:
@@ -207,7 +218,7 @@ class LegRunner:
 
     async def _flush(self, attempt: OpenAttempt, scope: anyio.CancelScope, idle_s: float, total_at_s: float) -> None:
         """Passes on what was heard. While the reader is waited for, the model is not read, so it is not idle."""
-        if idle_s > self._listener.patience_s:
+        if idle_s > self._listener.longest_flush_s:
             await self._listener.flush()
         else:
             scope.deadline = total_at_s

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from specroute.engine.tiers import BoundedUpstream
 
 
+_CALLERS_TIME = ("deadline", "latency_budget")
 _CUT_SHORT = (AttemptEnd.CANCELLED, AttemptEnd.TIMED_OUT)
 
 
@@ -172,8 +173,19 @@ class Ledger:
 
     def last_reason(self, leg: int) -> str:
         """Returns why the last call of ``leg`` ended; "": it has made none, or it won."""
+        last = self._last(leg)
+        return "" if last is None else last.reason
+
+    def has_failed(self, leg: int) -> bool:
+        """Returns whether the last call of ``leg`` ended by its upstream's fault: not by the caller's, nor its time."""
+        last = self._last(leg)
+        if last is None or last.reason in _CALLERS_TIME:
+            return False
+        return last.end in (AttemptEnd.FAILED, AttemptEnd.TIMED_OUT)
+
+    def _last(self, leg: int) -> Attempt | None:
         closed = [attempt.closed for attempt in self._attempts if attempt.leg == leg]
-        return closed[-1].reason if closed and closed[-1] is not None else ""
+        return closed[-1] if closed else None
 
     def uphold(self, *, upheld: bool) -> None:
         """Notes whether the answer that was committed was accepted at its end."""

@@ -93,7 +93,8 @@ class Watch:
             return False
         outlet = stream.outlet
         outlet.heard(leg, attempt.transcript)
-        stream.rule.heard(leg, self._clock(), attempt.transcript.output_tokens, state)
+        if attempt.transcript.text_length:  # tool calls are shown at the end, so they fix nothing before it
+            stream.rule.heard(leg, self._clock(), attempt.transcript.output_tokens, state)
         self._run.take_steps()
         if outlet.committed_leg == leg:
             return outlet.has_news
@@ -110,9 +111,9 @@ class Watch:
             self._referee.reader_stalled()
 
     @property
-    def patience_s(self) -> float:
+    def longest_flush_s(self) -> float:
         """How long ``flush`` may wait for a slow reader, in seconds."""
-        return 0.0 if self._stream is None else self._stream.outlet.patience_s
+        return 0.0 if self._stream is None else self._stream.outlet.longest_flush_s
 
     @property
     def has_news(self) -> bool:
@@ -129,11 +130,12 @@ class Watch:
         return self._stream is not None and self._stream.outlet.committed_leg == leg
 
     def may_call_again(self, leg: int) -> bool:
-        """Returns whether another call may take the place of one that failed: not once a part of it was shown."""
+        """Returns whether another call may take the place of one that failed: not once it was fixed or shown."""
         if self._stream is None:
             return True
-        if self._stream.outlet.has_shown(leg):
+        if self.is_committed(leg) or self._stream.outlet.has_shown(leg):
             return False
+        self._stream.outlet.forget(leg)
         self._stream.rule.forget(leg)
         return True
 
@@ -151,8 +153,7 @@ class Watch:
         stream = self._stream
         if stream is None:
             return
-        is_rejected = end.judgement is None and end.attempt is not None
-        if stream.rule.has_passed(leg) and (end.judgement is not None or is_rejected or self.is_committed(leg)):
+        if stream.rule.has_passed(leg) and (end.attempt is not None or self._ledger.has_failed(leg)):
             stream.early_commits.settle(stream.kinds[leg], upheld=end.accepted)
         # An answer that only a quality check rejected may be delivered yet, so it is not taken back yet.
         if self.is_committed(leg) or end.accepted or end.is_quality_reject:

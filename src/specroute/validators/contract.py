@@ -81,7 +81,7 @@ def deliverable_text(request: RouteRequest, completion: Completion) -> str:
 
     JSON comes without its Markdown fence, a choice without the white space around it; anything else is left alone.
     """
-    if completion.tool_calls:
+    if completion.tool_calls and request.generation.tools:
         return completion.text
     if isinstance(request.output, JsonObjectOutput | JsonSchemaOutput):
         return unfenced(completion.text)

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from specroute.core.request import BYTES_PER_TOKEN, utf8_length
 from specroute.core.stream import Committed, Delivered, DeliveryMode, Delta, Superseded
@@ -80,9 +81,9 @@ class Outlet:
         return bool(self._line)
 
     @property
-    def patience_s(self) -> float:
-        """How long a write waits for a slow reader, in seconds."""
-        return self._sink.patience_s
+    def longest_flush_s(self) -> float:
+        """How long ``flush`` may wait for a slow reader, in seconds."""
+        return (len(self._line) + self._writing.locked()) * self._sink.patience_s
 
     @property
     def is_writing(self) -> bool:
@@ -90,10 +91,14 @@ class Outlet:
         return self._writing.locked()
 
     def heard(self, leg: int, transcript: Transcript) -> None:
-        """Takes note of the call that ``leg`` makes now; a call before it that failed had shown nothing."""
+        """Takes note of the call that ``leg`` makes now."""
         shown = self._shown.get(leg)
         if shown is None or shown.transcript is not transcript:
             self._shown[leg] = _Shown(transcript, DeliverableText(self._request) if self._keeps_form else None)
+
+    def forget(self, leg: int) -> None:
+        """Takes note that the call of ``leg`` failed before anything of it was shown, and that another may be made."""
+        self._shown.pop(leg, None)
 
     def has_shown(self, leg: int) -> bool:
         """Returns whether the caller has seen a part of ``leg``."""
@@ -111,8 +116,8 @@ class Outlet:
     def forward(self, leg: int, text: str) -> None:
         """Shows ``text``, the latest part of the committed leg: ``show`` without looking at the whole."""
         shown = self._shown[leg]
-        if shown.form is not None and not shown.form.is_verbatim:
-            self._append(leg, shown, shown.form.certain(shown.transcript.text))
+        if len(text) > MAX_DELTA_CHARACTERS or (shown.form is not None and not shown.form.is_verbatim):
+            self._append(leg, shown, shown.certain())
         elif text:
             shown.sent += len(text)
             self._put(Delta(leg, text))
@@ -146,6 +151,8 @@ class Outlet:
         async with self._writing:
             while self._line and self.has_reader:
                 self.has_reader = await self._sink.send(self._line.popleft())
+                if self._line:  # a send is not cut off half-way, so this is where a cancellation is met
+                    await anyio.lowlevel.checkpoint_if_cancelled()
 
     def tokens(self, leg: int) -> int:
         """Returns how many output tokens of ``leg`` have come."""
