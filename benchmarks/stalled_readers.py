@@ -31,13 +31,14 @@ from benchmarks.processes import HEAD, METHOD, CannedUpstream, child
 from benchmarks.streaming import STREAM_METHOD
 from specroute.v1 import router_pb2 as pb
 
-STALL_S = 8.0
+STALL_S = 12.0
 PHASE_S = 5.0
 ENDING_S = 2.0
 WARM_UP_S = 3.0
 EVENTS = 13  # 10 of text, then the finish, the usage and the end
 GAP_S = 0.002
 POUR = "Tell me everything."
+SHORT = "What is the capital of Norway?"
 EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % (b"and so it goes on, " * 200)
 CHUNK = b"%x\r\n%s\r\n" % (len(EVENT), EVENT)
 ABORTED = grpc.StatusCode.ABORTED.value[0]
@@ -132,7 +133,7 @@ class Latencies:
 
 
 async def ask_stream(send: Send, into: Latencies) -> None:
-    request = pb.RouteStreamRequest(request=asking("What is the capital of Norway?"))
+    request = pb.RouteStreamRequest(request=asking(SHORT))
     began_s, first_s, last = time.perf_counter(), 0.0, None
     async for event in send(request.SerializeToString(), timeout=30):
         last = event.WhichOneof("event")
@@ -146,7 +147,7 @@ async def ask_stream(send: Send, into: Latencies) -> None:
 
 async def ask_unary(send: Send, into: Latencies) -> None:
     began_s = time.perf_counter()
-    reply = await send(asking("What is the capital of Norway?").SerializeToString(), timeout=30)
+    reply = await send(asking(SHORT).SerializeToString(), timeout=30)
     if not reply.output.text:
         raise RuntimeError("an empty reply to another caller")
     into.unary.append(time.perf_counter() - began_s)
@@ -155,12 +156,11 @@ async def ask_unary(send: Send, into: Latencies) -> None:
 class Others:
     """The other callers, on one channel."""
 
-    def __init__(self, address: str, per_s: float) -> None:
-        self._channel = grpc.aio.insecure_channel(address)
-        self._stream: Send = self._channel.unary_stream(
+    def __init__(self, channel: grpc.aio.Channel, per_s: float) -> None:
+        self._stream: Send = channel.unary_stream(
             STREAM_METHOD, response_deserializer=pb.RouteStreamResponse.FromString
         )
-        self._unary: Send = self._channel.unary_unary(METHOD, response_deserializer=pb.RouteResponse.FromString)
+        self._unary: Send = channel.unary_unary(METHOD, response_deserializer=pb.RouteResponse.FromString)
         self._per_s = per_s
         self._draw = random.Random(1)
 
@@ -173,10 +173,6 @@ class Others:
                 group.create_task(self._later(into))
                 due_s += self._draw.expovariate(self._per_s / 2)
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-
-    async def close(self) -> None:
-        """Closes the channel."""
-        await self._channel.close()
 
     async def _later(self, into: Latencies) -> None:
         await asyncio.sleep(self._draw.uniform(0.0, 2 / self._per_s))
@@ -233,7 +229,11 @@ async def seen_by_upstream(port: str) -> list[float]:
 
 
 async def measure(address: str, pid: int, port: str, options: argparse.Namespace) -> None:
-    others = Others(address, options.per_second)
+    async with grpc.aio.insecure_channel(address) as channel:
+        await compare(Others(channel, options.per_second), address, pid=pid, port=port, options=options)
+
+
+async def compare(others: Others, address: str, *, pid: int, port: str, options: argparse.Namespace) -> None:
     quiet, crowded, ending = Latencies(), Latencies(), Latencies()
     lasted_s: list[float] = []
     await others.ask_for(WARM_UP_S, Latencies())
@@ -251,7 +251,6 @@ async def measure(address: str, pid: int, port: str, options: argparse.Namespace
         await others.ask_for(ENDING_S, ending)
         lasted_s += await seen_by_upstream(port)
         await stalled.come_back()
-    await others.close()
     if len(lasted_s) != options.readers * options.rounds:
         raise RuntimeError(f"{len(lasted_s)} endless calls were seen")
     print(f"{options.readers} stalled readers, {options.rounds} rounds; the others' calls, {options.per_second:g}/s:")

@@ -336,7 +336,7 @@ async def test_the_generated_stub_works_too(plans: Plans, upstream: MockUpstream
 
 async def test_an_unknown_method_is_unimplemented(plans: Plans) -> None:
     channel = plans.race.client.channel
-    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/RouteStream")
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/Rout")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(b"")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -93,6 +93,8 @@ class RouterServicer:
             request_id.set(message.request.request_id)
             request, wish = to_stream_words(message, self._limits)
             arrival = self._arrive(request, received_s, remaining_s)
+            # Not left to the first write: were that one to stall, grpc.aio could not send a status any more.
+            await context.send_initial_metadata(())
             routed = await self._router.stream(request, arrival, wish, writer)
             if not await writer.write(completed_bytes(routed)):
                 stalled = "the reader stopped before the last event; read every event as it comes"

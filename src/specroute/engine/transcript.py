@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from specroute.core.outcome import Chunk, ToolCallDelta, Usage
 
 
+MAX_PARTS = 256
+"""Parts are joined beyond this number: a short text takes ten times its size as an object of its own."""
+
+
 class Transcript:
     """What one call has brought so far."""
 
@@ -39,6 +43,8 @@ class Transcript:
         """Takes in one chunk; constant work per byte, so that counting costs nothing when the call is cancelled."""
         if chunk.text:
             self._parts.append(chunk.text)
+            if len(self._parts) > MAX_PARTS:
+                self._parts = ["".join(self._parts)]
             self._text_length += len(chunk.text)
             self._output_bytes += utf8_length(chunk.text)
         for delta in chunk.tool_calls:

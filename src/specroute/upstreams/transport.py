@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger {on, 0 s}: closing sends RST instead of FIN
+_READ_AHEAD_BYTES = 8192
 _MAX_INLINE_BODY_BYTES = 1 << 20  # a larger request body is written in pieces, so that it does not hold the loop
 _DECODED_HERE = frozenset({"gzip", "deflate", "br", "zstd"})
 _NEVER_CEIL = math.inf  # aiohttp rounds timeouts above this threshold up to whole seconds
@@ -197,6 +198,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 response_class=_Response,
+                # A read-ahead of a few kilobytes: what an upstream floods us with while a reader stalls stays with it.
+                read_bufsize=_READ_AHEAD_BYTES,
             )
         return self._session
 

@@ -360,11 +360,11 @@ wishes = st.sampled_from(
         *[DeliveryWish(DeliveryMode.PROVISIONAL)] * 3,
         DeliveryWish(DeliveryMode.HOLD_BACK, hold_tokens=3),
         DeliveryWish(DeliveryMode.HOLD_BACK, hold_s=0.4),
-        DeliveryWish(DeliveryMode.HOLD_BACK, hold_tokens=6, hold_s=1.0),
+        DeliveryWish(DeliveryMode.HOLD_BACK, hold_tokens=6, hold_s=1.1),
     ]
 )
 all_timeouts = st.sampled_from(
-    [PATIENT, Timeouts(1.0, 0.75, 3.0), Timeouts(2.0, 2.0, 50.0, min_tokens_per_s=4.0, rate_window_s=0.5)]
+    [PATIENT, Timeouts(1.0, 0.75, 3.0), Timeouts(2.0, 2.0, 50.0, min_tokens_per_s=4.0, rate_window_s=0.6)]
 )
 all_constraints = st.builds(
     Constraints,

@@ -70,6 +70,7 @@ class Outlet:
         self._keeps_form = any(each.validator.name == OutputContract.name for each in validators)
         self._shown: dict[int, _Shown] = {}
         self._superseded: set[int] = set()
+        self._written_bytes = [0] * len(legs)
         self._line: deque[StreamEvent] = deque()
         self._writing = anyio.Lock(fast_acquire=True)
         self.committed_leg: int | None = None
@@ -150,7 +151,10 @@ class Outlet:
         """Writes what is in line. One task writes at a time; the others wait for it."""
         async with self._writing:
             while self._line and self.has_reader:
-                self.has_reader = await self._sink.send(self._line.popleft())
+                event = self._line.popleft()
+                if isinstance(event, Delta):  # counted even if the write stalls: it stands in line, and may yet arrive
+                    self._written_bytes[event.leg] += utf8_length(event.text)
+                self.has_reader = await self._sink.send(event)
                 if self._line:  # a send is not cut off half-way, so this is where a cancellation is met
                     await anyio.lowlevel.checkpoint_if_cancelled()
 
@@ -160,12 +164,11 @@ class Outlet:
         return 0 if shown is None else shown.transcript.output_tokens
 
     def delivered(self) -> Delivered | None:
-        """Returns how much of the committed leg was shown; ``None``: no leg was committed."""
+        """Returns how much of the committed leg was written; ``None``: no leg was committed."""
         leg = self.committed_leg
         if leg is None:
             return None
-        shown = self._shown.get(leg)
-        size = 0 if shown is None else utf8_length(shown.certain()[: shown.sent])
+        size = self._written_bytes[leg]
         return Delivered(leg, self._legs[leg].tier, -(-size // BYTES_PER_TOKEN), size)
 
     def _append(self, leg: int, shown: _Shown, text: str) -> None:
