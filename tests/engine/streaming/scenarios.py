@@ -328,6 +328,10 @@ class TimedReader(FakeReader):
         self.is_gone = not reads
         return reads
 
+    def rest_of_write_at(self, at_s: float) -> float:
+        """How long after ``at_s`` the one write that was going on then ended."""
+        return max((ended_s - at_s for began_s, ended_s in self.writes if began_s <= at_s < ended_s), default=0.0)
+
     def held_up_from(self, at_s: float) -> float:
         """How long after ``at_s`` the writes that were going on then, one right after the other, had ended."""
         until_s = at_s

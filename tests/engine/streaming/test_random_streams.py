@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from specroute.core.stream import CommitReason, DeliveryMode, Delta
 from specroute.validators.structured.json_text import unfenced
-from tests.engine.invariants import assert_settled, assert_streamed
+from tests.engine.invariants import SAME_INSTANT_S, assert_settled, assert_streamed
 from tests.engine.streaming.scenarios import MARKS, UNBOUND, TimedReader, scenarios, scenarios_with_any_reader
 from tests.fakes import PREFIX_VALIDATORS, on_virtual_clock
 
@@ -69,13 +69,11 @@ def assert_no_mix_up(scenario: Scenario, ended: Ended, reader: TimedReader) -> N
         }
 
 
-def assert_closed_when_the_caller_left(scenario: Scenario, service: Service, reader: TimedReader) -> None:
-    assert scenario.cancel_at is not None
-    left_at_s = scenario.cancel_at.at_s
-    late_s = reader.held_up_from(left_at_s)
+def assert_closed_by(at_s: float, service: Service, reader: TimedReader) -> None:
+    """Asserts that no call outlived an instant by more than the write that was going on then."""
     for call in service.calls:
         assert call.closed_at_s is not None
-        assert call.closed_at_s <= left_at_s + late_s + 1e-6
+        assert call.closed_at_s <= at_s + reader.rest_of_write_at(at_s) + SAME_INSTANT_S
 
 
 def assert_commit_allowed(scenario: Scenario, ended: Ended, reader: TimedReader) -> None:
@@ -104,8 +102,10 @@ def test_any_stream_shows_one_answer_and_nothing_else(scenario: Scenario) -> Non
     assert len(service.calls) <= scenario.max_attempts
     assert_no_mix_up(scenario, ended, reader)
     assert_commit_allowed(scenario, ended, reader)
+    assert_closed_by(scenario.deadline_s, service, reader)
     if ended.was_cancelled:
-        assert_closed_when_the_caller_left(scenario, service, reader)
+        assert scenario.cancel_at is not None
+        assert_closed_by(scenario.cancel_at.at_s, service, reader)
     if scenario.leaves_after is None:
         assert ended.error is None or ended.error.reason != "READER_STALLED"
 

@@ -18,6 +18,7 @@ from tests.fakes import (
     FakeUpstream,
     Hang,
     Pause,
+    Script,
     Service,
     Until,
     pair_of,
@@ -37,8 +38,22 @@ def hold_back(tokens: int | None = None, seconds: float | None = None) -> Delive
     return DeliveryWish(DeliveryMode.HOLD_BACK, tokens, seconds)
 
 
-def pair(mini: object, large: object, plan: str = "race", **options: object) -> Service:
-    return pair_of(mini, large, plan=plan, validators=PREFIX_VALIDATORS, **options)  # type: ignore[arg-type]  # passed on
+def pair(
+    mini: Script,
+    large: Script,
+    plan: str = "race",
+    *,
+    early_commits: EarlyCommits | None = None,
+    mini_timeouts: Timeouts | None = None,
+) -> Service:
+    return pair_of(
+        mini,
+        large,
+        plan=plan,
+        validators=PREFIX_VALIDATORS,
+        early_commits=early_commits,
+        mini_timeouts=mini_timeouts,
+    )
 
 
 MINI = tokens("Paris is", " the capital", " of France.", first_s=1)
@@ -352,7 +367,7 @@ def test_the_fence_around_json_is_in_no_delta() -> None:
 
 def test_tool_calls_are_shown_whole_and_only_once_they_were_accepted() -> None:
     parts = [ToolCallDelta(0, "c1", "add", '{"a":'), ToolCallDelta(0, arguments_json=" 1}")]
-    large = (
+    large: Script = (
         Pause(1),
         Chunk("Let me see."),
         *(Chunk(tool_calls=(part,)) for part in parts),
@@ -418,7 +433,11 @@ def test_a_reader_that_stalls_ends_the_stream_and_both_calls(plan: str, wish: De
 
 
 def test_while_the_reader_is_slow_the_committed_upstream_is_not_read() -> None:
-    burst = (Pause(1), *(Chunk(f"word{number} ") for number in range(6)), Chunk(finish_reason=FinishReason.STOP))
+    burst: Script = (
+        Pause(1),
+        *(Chunk(f"word{number} ") for number in range(6)),
+        Chunk(finish_reason=FinishReason.STOP),
+    )
     service = router_of(served_of("large", FakeUpstream("large-0", burst)), validators=PREFIX_VALIDATORS)
 
     _, reader = streamed(service, reader=FakeReader(pace_s=1))
