@@ -16,7 +16,6 @@ every end of a leg and every timer, so each rule of the race stands here once, a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -229,9 +228,8 @@ class Referee:
         hold_until_s = min(self._held_since_s + self._rules.cheapest_grace_s, self._deadline.stop_at_s)
         if self._deadline.budget_at_s is not None:
             hold_until_s = min(hold_until_s, self._deadline.budget_at_s)
-        if now_s >= hold_until_s:
-            return Deliver(best)
-        return self.commit_due(now_s) or Wait(min(hold_until_s, self._window_ends_at_s(now_s)))
+        # With a whole accepted answer in hand, no other is fixed on its beginning.
+        return Deliver(best) if now_s >= hold_until_s else Wait(hold_until_s)
 
     def _time_over(self, now_s: float) -> Step | None:
         if now_s >= self._deadline.stop_at_s:
@@ -283,11 +281,10 @@ class Referee:
         budget_s = self._deadline.budget_at_s
         if budget_s is not None and now_s < budget_s:
             wake_s = min(wake_s, budget_s)
-        return min(wake_s, self._window_ends_at_s(now_s))
-
-    def _window_ends_at_s(self, now_s: float) -> float:
         front = self.front
-        return math.inf if self._commit_rule is None or front is None else self._commit_rule.due_at_s(front, now_s)
+        if self._commit_rule is not None and front is not None:
+            wake_s = min(wake_s, self._commit_rule.due_at_s(front, now_s))
+        return wake_s
 
     def _give_up(self, why: Failure) -> Step:
         rejected = self._best_rejected()

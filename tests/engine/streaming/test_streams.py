@@ -8,6 +8,7 @@ from specroute.core.errors import UpstreamError
 from specroute.core.outcome import Chunk, FinishReason, ToolCallDelta
 from specroute.core.request import Constraints, Generation, JsonObjectOutput, OnBudget, Tool
 from specroute.core.stream import DeliveryMode, DeliveryWish
+from specroute.engine.referee import Prefer, RaceRules
 from specroute.engine.tiers import Timeouts
 from specroute.guards.early_commit import EarlyCommits
 from specroute.policy.planner import Always
@@ -45,6 +46,7 @@ def pair(
     *,
     early_commits: EarlyCommits | None = None,
     mini_timeouts: Timeouts | None = None,
+    race: RaceRules | None = None,
 ) -> Service:
     return pair_of(
         mini,
@@ -53,6 +55,7 @@ def pair(
         validators=PREFIX_VALIDATORS,
         early_commits=early_commits,
         mini_timeouts=mini_timeouts,
+        race=race,
     )
 
 
@@ -109,6 +112,16 @@ def test_a_dearer_leg_wins_with_a_whole_answer() -> None:
     _, reader = streamed(pair(tokens("Paris.", first_s=6), LARGE))
 
     assert reader.story == ["0 decided", "4.5 committed 1 validated", "4.5 delta 1 'The capital is Paris.'"]
+
+
+def test_nothing_is_fixed_on_its_beginning_while_an_accepted_answer_is_held() -> None:
+    held = RaceRules(Prefer.CHEAPEST, cheapest_grace_s=10.0)
+    mini = tokens("Paris is", " the capital", first_s=2, then=(UpstreamError("reset"),))
+
+    ended, reader = streamed(pair(mini, says("Paris.", after_s=1), race=held))
+
+    assert ended.tier == "large"
+    assert reader.story[1] == "4 committed 1 validated"
 
 
 def test_a_leg_that_is_the_last_one_left_commits_with_what_it_holds() -> None:
