@@ -37,20 +37,29 @@ drain: {{delay: 0s, grace: 1s}}
 """
 
 
+def delta_event(text: bytes) -> bytes:
+    """Returns the event of one token."""
+    return (
+        b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",'
+        b'"choices":[{"index":0,"delta":{"content":"%s"},"finish_reason":null}]}' % text
+    )
+
+
+def http_chunk(data: bytes) -> bytes:
+    """Returns ``data`` as a chunk of an HTTP/1.1 body."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
 def sse_chunks(events_count: int = EVENTS) -> list[bytes]:
     """Returns an answer of so many events as an OpenAI-compatible endpoint streams it, each an HTTP/1.1 chunk."""
-    events = [
-        b'{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"m",'
-        b'"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}' % index
-        for index in range(events_count - 3)
-    ]
+    events = [delta_event(b" word%d" % index) for index in range(events_count - 3)]
     events.append(b'{"id":"chatcmpl-1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},'
                   b'"finish_reason":"stop"}]}')  # fmt: skip
     events.append(b'{"id":"chatcmpl-1","object":"chat.completion.chunk","model":"m","choices":[],"usage":'
                   b'{"prompt_tokens":120,"completion_tokens":57,"total_tokens":177}}')  # fmt: skip
     events.append(b"[DONE]")
     lines = [b"data: %s\n\n" % event for event in events]
-    return [*(b"%x\r\n%s\r\n" % (len(line), line) for line in lines[:-1]), b"e\r\n%s\r\n0\r\n\r\n" % lines[-1]]
+    return [*map(http_chunk, lines[:-1]), b"e\r\n%s\r\n0\r\n\r\n" % lines[-1]]
 
 
 def sse_body(events_count: int = EVENTS) -> bytes:

@@ -4,8 +4,9 @@ The floor is a bare grpc.aio handler that forwards the body of one aiohttp call,
 scores the prompt, plans, calls, parses every event, counts, commits and writes each as a typed message, then the whole
 answer with its decision. Both are processes of their own in front of one canned upstream that sends an event at a time.
 Two lengths are streamed: the difference of their CPU time over the difference of their deltas is the cost of a delta.
-Time to first token is measured at the client, one stream at a time, against the floor's. Last, 200 streams of 100
-deltas run at once on one core, and the slowest must end well.
+Time to first token is measured at the client, one stream at a time, against the floor's: from the call, and from the
+instant at which the upstream wrote that token, which stands in it. Last, 200 streams of 100 deltas run at once on one
+core, and every one must end well.
 
     python -m benchmarks.streaming [--rounds 5] [--streams 200]
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -25,10 +27,11 @@ import aiohttp
 import grpc
 
 from benchmarks.overhead import PROMPT
-from benchmarks.processes import child, cpu_s, two_tiers
+from benchmarks.processes import CannedUpstream, child, cpu_s, delta_event, http_chunk, two_tiers
 from specroute.v1 import router_pb2 as pb
 
 STREAM_METHOD = "/specroute.v1.RouterService/RouteStream"
+STAMP = re.compile(rb"at(\d{19})")
 LENGTHS = (40, 240)
 AT_ONCE = 16
 GAP_S = 0.004
@@ -58,14 +61,39 @@ async def serve_floor(port: str) -> None:
     await server.wait_for_termination()
 
 
-async def stream_once(call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes], first: int) -> tuple[float, int]:
-    """Returns the seconds to message number ``first``, and how many messages came."""
-    began_s, first_s, count = time.perf_counter(), 0.0, 0
+class StampedUpstream(CannedUpstream):
+    """Writes the instant of writing into the first token."""
+
+    def _send(self, index: int) -> None:
+        if index == 0:
+            self._chunks[0] = http_chunk(b"data: %s\n\n" % delta_event(b"at%019d " % time.monotonic_ns()))
+        super()._send(index)
+
+
+async def serve_stamped(events: int) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: StampedUpstream(GAP_S, events), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+async def stream_once(call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]) -> int:
+    """Returns how many messages came."""
+    count = 0
     async for _ in call(PAYLOAD, timeout=60):
         count += 1
-        if count == first:
-            first_s = time.perf_counter() - began_s
-    return first_s, count
+    return count
+
+
+async def first_token(call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes]) -> tuple[float, float]:
+    """Returns the seconds to the first token from the call, and from the instant at which the upstream wrote it."""
+    began_s, found = time.monotonic(), None
+    async for data in call(PAYLOAD, timeout=60):
+        if found is None and (stamp := STAMP.search(data)):
+            now_s = time.monotonic()
+            found = now_s - began_s, now_s - int(stamp[1]) * 1e-9
+    if found is None:
+        raise RuntimeError("a stream without its first token")
+    return found
 
 
 async def drive(address: str, streams: int, at_once: int) -> int:
@@ -76,7 +104,7 @@ async def drive(address: str, streams: int, at_once: int) -> int:
         nonlocal left, messages
         while left > 0:
             left -= 1
-            _, count = await stream_once(call, 0)
+            count = await stream_once(call)
             if count < 3:
                 raise RuntimeError("a stream broke off")
             messages += count
@@ -87,14 +115,13 @@ async def drive(address: str, streams: int, at_once: int) -> int:
     return messages
 
 
-async def first_tokens(addresses: dict[str, str], streams: int) -> dict[str, list[float]]:
+async def first_tokens(addresses: dict[str, str], streams: int) -> dict[str, list[tuple[float, float]]]:
     """Returns the times to the first token, one stream at a time, the servers taking turns."""
-    first = {name: 1 if name == "floor" else 3 for name in addresses}  # ours: decided, committed, then the first delta
-    times: dict[str, list[float]] = {name: [] for name in addresses}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in addresses}
     async with Channels(addresses) as calls:
         for _ in range(streams):
             for name, call in calls.items():
-                times[name].append((await stream_once(call, first[name]))[0])
+                times[name].append(await first_token(call))
     return times
 
 
@@ -112,10 +139,13 @@ class Channels:
             await channel.close()
 
 
-def servers(stack: ExitStack, events: int, gap_s: float) -> dict[str, tuple[int, str]]:
+def servers(stack: ExitStack, events: int, gap_s: float, *, stamped: bool = False) -> dict[str, tuple[int, str]]:
     """Starts upstream, floor and service for answers of ``events`` events; returns pid and address of each server."""
     folder = stack.enter_context(tempfile.TemporaryDirectory())
-    _, port = stack.enter_context(child("-m", "benchmarks.processes", str(gap_s), str(events)))
+    plain = ("-m", "benchmarks.processes", str(gap_s), str(events))
+    _, port = stack.enter_context(
+        child(*(("-m", "benchmarks.streaming", "--upstream", str(events)) if stamped else plain))
+    )
     started: dict[str, tuple[int, str]] = {}
     floor, line = stack.enter_context(child("-m", "benchmarks.streaming", "--floor", port))
     started["floor"] = floor.pid, line.split()[2]
@@ -160,16 +190,24 @@ def cost_of_a_delta(rounds: int, streams: int) -> None:
 
 def added_first_token(streams: int) -> None:
     with ExitStack() as stack:
-        started = servers(stack, LENGTHS[0], GAP_S)
+        started = servers(stack, LENGTHS[0], GAP_S, stamped=True)
         times = asyncio.run(first_tokens({name: address for name, (_, address) in started.items()}, streams))
-    print(f"time to first token at the client, {streams} streams one after the other:")
-    for name, seconds in times.items():
-        ranked = sorted(seconds[len(seconds) // 10 :])
-        p50, p99 = ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.99)]
-        if name == "floor":
-            floor = p50, p99
-        added = f", added {1e3 * (p50 - floor[0]):.2f} / {1e3 * (p99 - floor[1]):.2f} ms" if name != "floor" else ""
-        print(f"  {name:13} p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms{added}")
+    print(f"time to first token at the client, {streams} streams one after the other, p50 / p99:")
+    floor: tuple[tuple[float, float], ...] = ()
+    for name in ("floor", *sorted(set(times) - {"floor"})):
+        settled = times[name][len(times[name]) // 10 :]
+        shown = tuple(_p50_p99([each[kind] for each in settled]) for kind in (0, 1))
+        floor = floor or shown
+        parts = []
+        for what, (p50, p99), (floor_p50, floor_p99) in zip(("call", "token in"), shown, floor, strict=True):
+            added = f", added {1e3 * (p50 - floor_p50):.2f} / {1e3 * (p99 - floor_p99):.2f}" if name != "floor" else ""
+            parts.append(f"from {what} {p50 * 1e3:.2f} / {p99 * 1e3:.2f} ms{added}")
+        print(f"  {name:13} {'; '.join(parts)}")
+
+
+def _p50_p99(seconds: list[float]) -> tuple[float, float]:
+    ranked = sorted(seconds)
+    return ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.99)]
 
 
 def many_at_once(streams: int) -> None:
@@ -192,12 +230,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--floor", metavar="PORT", help=argparse.SUPPRESS)
+    parser.add_argument("--upstream", type=int, metavar="EVENTS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.floor:
         asyncio.run(serve_floor(options.floor))
-        return
-    cost_of_a_delta(options.rounds, options.streams)
-    added_first_token(options.streams)
+    elif options.upstream:
+        asyncio.run(serve_stamped(options.upstream))
+    else:
+        compare(options.rounds, options.streams)
+
+
+def compare(rounds: int, streams: int) -> None:
+    cost_of_a_delta(rounds, streams)
+    added_first_token(2 * streams)
     many_at_once(200)
 
 

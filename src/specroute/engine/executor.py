@@ -115,7 +115,8 @@ class Executor:
         )
         step = await (run.in_turn() if referee.is_sequential else run.together(deadline.stop_at_s))
         run.watch.finish(step, run.end_of(step))
-        await run.watch.flush()
+        if step not in _TIME_OVER:
+            await run.watch.flush()
         if not run.watch.has_reader:
             step = Fail(Failure.READER_STALLED)
         return run.outcome(step, plan, None if stream is None else stream.outlet.delivered())
@@ -132,6 +133,10 @@ class Executor:
         outlet = Outlet(sink, wish.mode, request=request, legs=legs, validators=validators)
         rule = CommitRule(wish, lambda leg: self._early_commits.allows(kinds[leg]))
         return Stream(outlet, rule, self._early_commits, tuple(leg.tier for leg in legs), kinds)
+
+
+_TIME_OVER = (Fail(Failure.DEADLINE), Fail(Failure.LATENCY_BUDGET))
+"""After these nothing more is written but the status."""
 
 
 class _Run:

@@ -183,14 +183,14 @@ class Watch:
 
     def _review(self, leg: int, attempt: OpenAttempt) -> PrefixState:
         """Returns what the checks say of the answer so far; closes the attempt where they reject it."""
-        if not self._referee.has_alternative(leg):
-            return PrefixState.OPEN
         known = self._reviews.get(leg)
         if known is None or known[0] is not attempt:
             known = self._reviews[leg] = (attempt, self._new_review())
         review = known[1]
         if not review.due(attempt.transcript.text_length):
             return review.state
+        if not self._referee.has_alternative(leg):
+            return PrefixState.OPEN
         began_s = self._clock()
         state = review.read(attempt.transcript.prefix())
         now_s = self._clock()
