@@ -34,11 +34,11 @@ StreamDelivery = Annotated[
 ]
 HoldTokens = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=1_000_000, help="With hold-back: tokens in the window.", show_default=False),
+    typer.Option(metavar="N", min=1, max=1_000_000, help="With hold_back: tokens in the window.", show_default=False),
 ]
 HoldDuration = Annotated[
     str | None,
-    typer.Option(metavar="250ms", help="With hold-back: how long the window lasts.", show_default=False),
+    typer.Option(metavar="250ms", help="With hold_back: how long the window lasts.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the reply in the proto's JSON form.")]
 
@@ -61,7 +61,7 @@ def route(
 
     Example: specroute route "What is the capital of Peru?" --explain
 
-    Example: specroute route "Tell me about Lima." --stream --delivery hold-back --hold-tokens 32
+    Example: specroute route "Tell me about Lima." --stream --delivery hold_back --hold-tokens 32
     """
     wish = read_wish(stream=stream, delivery=delivery, hold_tokens=hold_tokens, hold_duration=hold_duration)
     message = _request(prompt, request)

@@ -24,7 +24,7 @@ class Delivery(StrEnum):
     """When the text is shown, as an option's value."""
 
     COMMITTED = "committed"
-    HOLD_BACK = "hold-back"
+    HOLD_BACK = "hold_back"
     PROVISIONAL = "provisional"
 
 
@@ -45,10 +45,10 @@ def read_wish(
     if delivery is not Delivery.HOLD_BACK:
         if holds:
             hint = _first_hold(hold_tokens)
-            raise typer.BadParameter("bounds what is held back; add --delivery hold-back", param_hint=hint)
+            raise typer.BadParameter("bounds what is held back; add --delivery hold_back", param_hint=hint)
         return DeliveryWish(DeliveryMode.PROVISIONAL if delivery is Delivery.PROVISIONAL else DeliveryMode.COMMITTED)
     if not holds:
-        how = "hold-back needs to know for how long; add --hold-tokens 32 or --hold-duration 250ms"
+        how = "hold_back needs to know for how long; add --hold-tokens 32 or --hold-duration 250ms"
         raise typer.BadParameter(how, param_hint="--delivery")
     return DeliveryWish(DeliveryMode.HOLD_BACK, hold_tokens, _hold_s(hold_duration))
 
