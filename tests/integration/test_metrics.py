@@ -10,6 +10,7 @@ import pytest
 from tests.integration.conftest import LARGE_PRICE, MINI_PRICE, Service, config, serving, tier
 from tests.integration.mock_upstream import MockUpstream, answers_status, hangs, says
 from tests.integration.reflection_client import Failed, prompt_fields
+from tests.integration.stream_calls import COMMITTED, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -176,3 +177,18 @@ async def test_refused_requests_are_counted(upstream: MockUpstream, nonce: str) 
 
     for outcome in ("invalid_request", "budget_exhausted", "overloaded"):
         assert after[f'specroute_requests_total{{outcome="{outcome}",plan="none",tier="none"}}'] == 1
+
+
+@pytest.mark.parametrize(("finish", "end"), [("stop", "upheld"), ("length", "overturned")])
+async def test_the_commit_of_a_stream_is_counted_with_its_reason_and_how_it_ended(
+    service: Service, upstream: MockUpstream, nonce: str, finish: str, end: str
+) -> None:
+    before = await service.metrics()
+    prompt = upstream.on(nonce, mini=says("Oslo is ", "the capital.", finish=finish), large=hangs())
+
+    events = [event async for event in open_stream(service.client, prompt, COMMITTED)]
+
+    assert events[-1].WhichOneof("event") == "completed"
+    change = await moved(service, before)
+    assert change[f'specroute_commits_total{{end="{end}",reason="prefix_settled",tier="mini"}}'] == 1
+    assert change['specroute_commit_seconds_count{reason="prefix_settled"}'] == 1
