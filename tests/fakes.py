@@ -205,7 +205,10 @@ class Seen:
 
 
 class FakeReader:
-    """Reads a stream; each event takes ``pace_s``. It stops for ever once it has read ``leaves_after`` events."""
+    """Reads a stream; each event takes ``pace_s``. It stops for ever once it has read ``leaves_after`` events.
+
+    ``was_cut``: a send was cancelled half-way, and nothing can be sent any more.
+    """
 
     def __init__(self, *, pace_s: float = 0.0, leaves_after: int | None = None, stall_s: float = 10.0) -> None:
         self.seen: list[Seen] = []
@@ -213,14 +216,19 @@ class FakeReader:
         self._leaves_after = leaves_after
         self.patience_s = stall_s
         self._busy = False
+        self.was_cut = False
 
     async def send(self, event: StreamEvent) -> bool:
         assert not self._busy, "two tasks write at once"
-        self._busy = True
+        if self.was_cut:
+            return False
+        self._busy, self.was_cut = True, True
         stalls = self._leaves_after is not None and len(self.seen) >= self._leaves_after
-        with anyio.CancelScope(shield=True):
+        try:
             await anyio.sleep(self.patience_s if stalls else self._pace_s)
-        self._busy = False
+        finally:
+            self._busy = False
+        self.was_cut = False
         if not stalls:
             self.seen.append(Seen(event, anyio.current_time()))
         return not stalls

@@ -92,9 +92,10 @@ class EventSink(Protocol):
         ...
 
     async def send(self, event: StreamEvent) -> bool:
-        """Hands over one event; waits while the reader is slow, and is not cut off half-way by a cancel scope.
+        """Hands over one event; waits while the reader is slow.
 
-        Returns whether there is still a reader. Called by one task at a time.
+        Returns whether there is still a reader; after a send that was cancelled half-way there is none. Called by one
+        task at a time.
         """
         ...
 

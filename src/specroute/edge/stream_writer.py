@@ -1,9 +1,8 @@
 """Writes the events of one stream to its reader, and tells when there is no reader any more.
 
-A write waits while the reader is slow, so nothing piles up here. A write is never cut in half: a cancel scope of the
-engine does not reach it, only the RPC's own end does, and one watchdog per stream ends a write that takes too long.
-The watchdog is one timer that looks at the write that runs, not a timer for every write: moving it would cost more
-than encoding the event.
+A write waits while the reader is slow, so nothing piles up here. After a write that was cut in half nothing is written
+any more but the status. One watchdog per stream ends a write that takes too long: a timer that looks at the write that
+runs, not a timer or a cancel scope for every write, which would cost more than encoding the event.
 """
 
 from __future__ import annotations
@@ -38,14 +37,15 @@ class StreamWriter:
     ``patience_s`` > 0: a reader that takes nothing for this long is taken for stalled.
     """
 
-    __slots__ = ("_began_s", "_is_open", "_loop", "_outbox", "_scope", "_timer", "patience_s")
+    __slots__ = ("_began_s", "_has_stalled", "_is_open", "_loop", "_outbox", "_timer", "_writer", "patience_s")
 
     def __init__(self, outbox: Outbox, patience_s: float) -> None:
         self._outbox = outbox
         self.patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._is_open = True
-        self._scope: anyio.CancelScope | None = None
+        self._has_stalled = False
+        self._writer: asyncio.Task[object] | None = None
         self._began_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -72,18 +72,20 @@ class StreamWriter:
         self._began_s = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_at(self._began_s + self.patience_s, self._look)
+        self._writer = task = asyncio.current_task()
         try:
-            with anyio.CancelScope(shield=True) as self._scope:
-                await self._outbox.write(data)
-                self._is_open = True
-            return self._is_open
+            await self._outbox.write(data)
+            self._is_open = True
+            return True
         except grpc.aio.BaseError:
             pass
         except asyncio.CancelledError:
+            if self._has_stalled and task is not None and task.uncancel() == 0:
+                return False
             if is_cancelled():
                 raise
         finally:
-            self._scope = None
+            self._writer = None
         # The client has gone. The cancellation of its RPC is on its way, and says so better than a stalled reader.
         await anyio.sleep(CANCEL_WAIT_S)
         return False
@@ -91,10 +93,11 @@ class StreamWriter:
     def _look(self) -> None:
         """Ends the write that runs if it has run for too long; the timer rests while nothing is written."""
         self._timer = None
-        if self._scope is None:
+        if self._writer is None:
             return
         due_s = self._began_s + self.patience_s
         if self._loop.time() >= due_s:
-            self._scope.cancel()
+            self._has_stalled = True
+            self._writer.cancel()
         else:
             self._timer = self._loop.call_at(due_s, self._look)

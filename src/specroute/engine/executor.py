@@ -173,8 +173,8 @@ class _Run:
             if isinstance(step, Deliver | Fail):
                 return step
             assert isinstance(step, Launch), "a leg that runs alone is never waited for"
-            await self._run_leg(step.leg, self._referee.patience_s())
             await self.watch.flush()
+            await self._run_leg(step.leg, self._referee.patience_s())
 
     async def together(self, stop_at_s: float) -> Deliver | Fail:
         """Runs legs as children of one task group and cancels what still runs once the step is final."""
@@ -261,7 +261,7 @@ class _Run:
         self.show()
 
     async def _flush(self) -> None:
-        await self.watch.flush()
+        await self.watch.flush(shielded=True)
         if not self.watch.has_reader:
             self.take_steps()
 

@@ -131,7 +131,8 @@ class Router:
         plan = planned.plan
         ledger = self._executor.open_ledger(request, arrival.deadline)
         try:
-            if streaming is None or await streaming[1].send(Decided(self._decision(request, arrival, planned))):
+            unread = None if streaming is None else await self._open(streaming[1], request, arrival, planned)
+            if unread is None:
                 outcome = await self._executor.execute(
                     request,
                     plan,
@@ -141,7 +142,7 @@ class Router:
                     streaming=streaming,
                 )
             else:
-                outcome = Outcome(ledger.settled(plan, None, ""), failure=Failure.READER_STALLED)
+                outcome = Outcome(ledger.settled(plan, None, ""), failure=unread)
         except anyio.get_cancelled_exc_class():
             attempts = ledger.settled(plan, None, "client_gone")
             self._telemetry.decided(self._decision(request, arrival, planned, attempts, ledger), "cancelled")
@@ -153,6 +154,16 @@ class Router:
             raise error
         self._telemetry.decided(final, "degraded" if outcome.delivery.degraded else "ok")
         return Routed(outcome.delivery, final)
+
+    async def _open(
+        self, sink: EventSink, request: RouteRequest, arrival: Arrival, planned: _Planned
+    ) -> Failure | None:
+        """Sends the opening event; returns why the stream is over already, or ``None``."""
+        with anyio.CancelScope(deadline=arrival.deadline.stop_at_s):
+            if await sink.send(Decided(self._decision(request, arrival, planned))):
+                return None
+            return Failure.READER_STALLED
+        return Failure.DEADLINE
 
     def _plan(self, request: RouteRequest) -> _Planned:
         prediction = self._predictor.predict(request)

@@ -102,11 +102,11 @@ class Watch:
         self._run.show()
         return False
 
-    async def flush(self) -> None:
-        """Writes what is to be shown."""
+    async def flush(self, *, shielded: bool = False) -> None:
+        """Writes what is to be shown; ``shielded``: and finishes each write though its task is cancelled meanwhile."""
         if self._stream is None or not self._stream.outlet.has_news:
             return
-        await self._stream.outlet.flush()
+        await self._stream.outlet.flush(shielded=shielded)
         if not self._stream.outlet.has_reader:
             self._referee.reader_stalled()
 

@@ -376,13 +376,13 @@ def test_nothing_is_written_once_nobody_reads() -> None:
     assert run.reads() == events
 
 
-def test_a_write_is_not_cut_off_by_a_cancellation() -> None:
+def test_a_shielded_write_is_not_cut_off_by_a_cancellation() -> None:
     run = Run(PROVISIONAL, reader=FakeReader(pace_s=1.0))
     run.says(0, "Paris")
 
     async def write() -> None:
         with anyio.move_on_after(0.5):
-            await run.outlet.flush()
+            await run.outlet.flush(shielded=True)
 
     on_virtual_clock(write)
 
@@ -397,9 +397,26 @@ def test_a_cancellation_ends_the_writing_with_the_event_that_it_meets() -> None:
 
     async def write() -> None:
         with anyio.move_on_after(1.5):
-            await run.outlet.flush()
+            await run.outlet.flush(shielded=True)
 
     on_virtual_clock(write)
 
     assert run.reader.story == ["1 delta 0 'a' provisional", "2 delta 1 'b' provisional"]
     assert run.outlet.has_news, "what was not written is still in line"
+
+
+def test_nothing_is_written_after_a_write_that_was_cut_off() -> None:
+    run = Run(PROVISIONAL, reader=FakeReader(pace_s=1.0))
+    for leg, text in ((0, "a"), (1, "b")):
+        run.says(leg, text)
+
+    async def write() -> None:
+        with anyio.move_on_after(0.5):
+            await run.outlet.flush()
+        await run.outlet.flush()
+
+    on_virtual_clock(write)
+
+    assert run.reader.story == []
+    assert not run.outlet.has_news
+    assert run.outlet.has_reader, "it was not the reader's fault"

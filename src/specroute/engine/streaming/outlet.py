@@ -72,24 +72,26 @@ class Outlet:
         self._superseded: set[int] = set()
         self._written_bytes = [0] * len(legs)
         self._line: deque[StreamEvent] = deque()
-        self._writing = anyio.Lock(fast_acquire=True)
+        self._is_writing = False
+        self._was_cut = False
+        self._written: anyio.Event | None = None
         self.committed_leg: int | None = None
         self.has_reader = True
 
     @property
     def has_news(self) -> bool:
         """Whether an event waits to be written."""
-        return bool(self._line)
+        return bool(self._line) and not self._was_cut
 
     @property
     def longest_flush_s(self) -> float:
         """How long ``flush`` may wait for a slow reader, in seconds."""
-        return (len(self._line) + self._writing.locked()) * self._sink.patience_s
+        return (len(self._line) + self._is_writing) * self._sink.patience_s
 
     @property
     def is_writing(self) -> bool:
         """Whether some task writes what is in line."""
-        return self._writing.locked()
+        return self._is_writing
 
     def heard(self, leg: int, transcript: Transcript) -> None:
         """Takes note of the call that ``leg`` makes now."""
@@ -147,16 +149,37 @@ class Outlet:
         for call in completion.tool_calls:
             self._line.append(Delta(leg, tool_call=call))
 
-    async def flush(self) -> None:
-        """Writes what is in line. One task writes at a time; the others wait for it."""
-        async with self._writing:
-            while self._line and self.has_reader:
+    async def flush(self, *, shielded: bool = False) -> None:
+        """Writes what is in line. One task writes at a time; the others wait until it has written theirs, too.
+
+        ``shielded``: a write is finished though its task is cancelled meanwhile. The committed leg needs no shield,
+        which costs as much as the write itself: what cancels that leg ends the stream.
+        """
+        while self._is_writing:
+            if self._written is None:
+                self._written = anyio.Event()
+            await self._written.wait()
+        self._is_writing, sending = True, False
+        try:
+            while self.has_news and self.has_reader:
                 event = self._line.popleft()
                 if isinstance(event, Delta):  # counted even if the write stalls: it stands in line, and may yet arrive
                     self._written_bytes[event.leg] += utf8_length(event.text)
-                self.has_reader = await self._sink.send(event)
-                if self._line:  # a send is not cut off half-way, so this is where a cancellation is met
+                sending = True
+                if shielded:
+                    with anyio.CancelScope(shield=True):
+                        self.has_reader = await self._sink.send(event)
+                else:
+                    self.has_reader = await self._sink.send(event)
+                sending = False
+                if self._line:  # what the shield kept out is met here
                     await anyio.lowlevel.checkpoint_if_cancelled()
+        finally:
+            self._is_writing = False
+            self._was_cut |= sending  # nothing can follow half a message
+            if self._written is not None:
+                self._written.set()
+                self._written = None
 
     def tokens(self, leg: int) -> int:
         """Returns how many output tokens of ``leg`` have come."""
