@@ -13,8 +13,8 @@ from specroute.edge import replies
 from specroute.edge.requests import parse, to_words
 from specroute.edge.rpc import Border, end_stream, request_id
 from specroute.edge.statuses import WireError
-from specroute.edge.stream_writer import StreamWriter
-from specroute.edge.streams import completed_bytes, delivered_whole, to_stream_words
+from specroute.edge.streaming.messages import completed_bytes, delivered_whole, to_stream_words
+from specroute.edge.streaming.writer import StreamWriter
 from specroute.engine.router import Arrival
 from specroute.v1 import router_pb2 as pb
 

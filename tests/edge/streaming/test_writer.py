@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specroute.core.stream import Delta
-from specroute.edge.stream_writer import CANCEL_WAIT_S, StreamWriter
+from specroute.edge.streaming.writer import CANCEL_WAIT_S, StreamWriter
 from specroute.v1 import router_pb2 as pb
 from tests.edge.virtual_time import VirtualLoop, loop, on_virtual_loop
 

@@ -14,7 +14,7 @@ import anyio
 import grpc
 
 from specroute.edge.rpc import is_cancelled
-from specroute.edge.streams import event_bytes
+from specroute.edge.streaming.messages import event_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

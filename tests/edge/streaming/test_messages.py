@@ -21,7 +21,7 @@ from specroute.core.stream import (
 )
 from specroute.edge.client.messages import to_stream_message
 from specroute.edge.requests import RequestLimits, parse
-from specroute.edge.streams import completed_bytes, delivered_whole, event_bytes, to_stream_words
+from specroute.edge.streaming.messages import completed_bytes, delivered_whole, event_bytes, to_stream_words
 from specroute.engine.router import Routed
 from specroute.v1 import decision_pb2
 from specroute.v1 import router_pb2 as pb
