@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.conftest import LARGE_PRICE, MINI_PRICE, config, serving, tier
-from tests.integration.mock_upstream import MockUpstream, Reply, Script, drips, says
+from tests.integration.mock_upstream import MockUpstream, Reply, Script, drips, hangs, says
+from tests.integration.stream_calls import open_stream
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Service
@@ -85,3 +86,21 @@ async def test_an_answer_that_comes_too_slowly_gives_way(upstream: MockUpstream,
         attempts = await ended(service, upstream, nonce, drips("w ", every_s=0.01))
 
     assert attempts == [("mini", TIMED_OUT, "too_slow"), ("large", WON, "")]
+
+
+@pytest.mark.parametrize(("bound", "reason"), [(1.0, "HELD_BACK"), (0.0, "VALIDATED")])
+async def test_held_back_commits_are_bounded_by_the_configured_error(
+    upstream: MockUpstream, nonce: str, bound: float, reason: str
+) -> None:
+    prompt = upstream.on(
+        nonce, mini=says('{"city": ', '"Oslo", ', '"people": 700', "000}", between_s=0.02), large=hangs()
+    )
+    hold_back = {"hold_back": {"tokens": 1}}
+    streaming = {"max_commit_error_ratio": bound}
+    async with serving(config(upstream.base_url, streaming=streaming)) as service:
+        stream = open_stream(service.client, prompt, hold_back, output={"json_object": {}})
+        events = [event async for event in stream]
+
+    committed = next(event.committed for event in events if event.WhichOneof("event") == "committed")
+    reasons = committed.DESCRIPTOR.fields_by_name["reason"].enum_type.values_by_number
+    assert reasons[committed.reason].name == f"COMMIT_REASON_{reason}"

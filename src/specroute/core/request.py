@@ -198,7 +198,7 @@ class RouteRequest:
     @property
     def input_tokens(self) -> int:
         """The estimated prompt tokens: UTF-8 bytes / 4, rounded up."""
-        return -(-self.prompt_bytes // BYTES_PER_TOKEN)
+        return estimated_tokens(self.prompt_bytes)
 
     @property
     def turns(self) -> int:
@@ -217,6 +217,11 @@ class RouteRequest:
     def is_speculation_safe(self) -> bool:
         """Whether two models may run at once: no tool runs on the server's side or changes the world twice."""
         return not any(tool.server_side or tool.not_idempotent for tool in self.generation.tools)
+
+
+def estimated_tokens(size_bytes: int) -> int:
+    """Returns how many tokens a text of so many UTF-8 bytes has: bytes / 4, rounded up."""
+    return -(-size_bytes // BYTES_PER_TOKEN)
 
 
 def utf8_length(text: str) -> int:

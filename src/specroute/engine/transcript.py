@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specroute.core.outcome import Completion, FinishReason, Prefix
-from specroute.core.request import BYTES_PER_TOKEN, ToolCall, utf8_length
+from specroute.core.request import ToolCall, estimated_tokens, utf8_length
 
 if TYPE_CHECKING:
     from specroute.core.outcome import Chunk, ToolCallDelta, Usage
@@ -66,7 +66,7 @@ class Transcript:
     @property
     def output_tokens(self) -> int:
         """Tokens counted from the text: UTF-8 bytes / 4, rounded up."""
-        return -(-self._output_bytes // BYTES_PER_TOKEN)
+        return estimated_tokens(self._output_bytes)
 
     def completion(self) -> Completion:
         """Returns the whole answer. A stream that ended well without a finish reason counts as stopped."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from specroute.core.errors import UpstreamError
 from specroute.core.outcome import Chunk, FinishReason, ToolCallDelta
 from specroute.core.request import Generation, JsonObjectOutput, Tool
-from specroute.core.stream import DeliveryMode, DeliveryWish
+from specroute.core.stream import DeliveryMode, DeliveryWish, Delta
+from specroute.engine.attempt import ListenerFailed
 from specroute.engine.tiers import Timeouts
 from specroute.guards.early_commit import EarlyCommits
 from tests.engine.invariants import assert_settled, assert_streamed
@@ -27,6 +30,9 @@ from tests.fakes import (
     served_of,
     tokens,
 )
+
+if TYPE_CHECKING:
+    from specroute.core.stream import StreamEvent
 
 COMMITTED = DeliveryWish()
 PROVISIONAL = DeliveryWish(DeliveryMode.PROVISIONAL)
@@ -147,3 +153,28 @@ def test_callers_without_time_say_nothing_about_early_commits() -> None:
 
     assert ended.reason == "DEADLINE_EXCEEDED"
     assert commits.error_ratio("mini json_object") == before
+
+
+class BrokenReader(FakeReader):
+    """A sink with a bug."""
+
+    async def send(self, event: StreamEvent) -> bool:
+        if isinstance(event, Delta):
+            raise RuntimeError("a bug of the sink")
+        return await super().send(event)
+
+
+@pytest.mark.parametrize("plan", ["direct", "race"])
+def test_a_bug_of_the_sink_is_not_taken_for_a_failed_upstream(plan: str) -> None:
+    mini, large = tokens("Paris", " is it.", first_s=1), tokens("Paris.", first_s=9)
+    service = pair_of(mini, large, plan=plan, validators=PREFIX_VALIDATORS)
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - a task group wraps what its tasks raise
+        on_virtual_clock(lambda: service.stream(request_of(), COMMITTED, BrokenReader()))
+
+    innermost: BaseException = caught.value
+    while isinstance(innermost, BaseExceptionGroup):
+        (innermost,) = innermost.exceptions
+    assert isinstance(innermost, ListenerFailed)
+    assert isinstance(innermost.__cause__, RuntimeError)
+    assert all(call.times_closed == 1 for call in service.calls)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from specroute.core.errors import FieldViolation, InvalidRequest
-from specroute.core.request import BYTES_PER_TOKEN, utf8_length
+from specroute.core.request import estimated_tokens, utf8_length
 from specroute.core.stream import Committed, Decided, Delivered, DeliveryMode, DeliveryWish, Delta
 from specroute.edge.replies import COMMIT_REASONS, write_decision, write_response
 from specroute.edge.requests import seconds, to_words
@@ -69,7 +69,7 @@ def delivered_whole(routed: Routed) -> Delivered | None:
     if commit is None:
         return None
     size = utf8_length(routed.delivery.text)
-    return Delivered(commit.leg, commit.tier, -(-size // BYTES_PER_TOKEN), size)
+    return Delivered(commit.leg, commit.tier, estimated_tokens(size), size)
 
 
 def _write_delta(delta: Delta, message: pb.StreamDelta) -> None:

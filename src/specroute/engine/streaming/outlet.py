@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
-from specroute.core.request import BYTES_PER_TOKEN, utf8_length
+from specroute.core.request import estimated_tokens, utf8_length
 from specroute.core.stream import Committed, Delivered, DeliveryMode, Delta, Superseded
 from specroute.validators.contract import OutputContract
 from specroute.validators.deliverable import DeliverableText
@@ -192,7 +192,7 @@ class Outlet:
         if leg is None:
             return None
         size = self._written_bytes[leg]
-        return Delivered(leg, self._legs[leg].tier, -(-size // BYTES_PER_TOKEN), size)
+        return Delivered(leg, self._legs[leg].tier, estimated_tokens(size), size)
 
     def _append(self, leg: int, shown: _Shown, text: str) -> None:
         while shown.sent < len(text):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from specroute.core.outcome import FinishReason
-from specroute.core.request import BYTES_PER_TOKEN, ToolCall
+from specroute.core.request import ToolCall, estimated_tokens
 from specroute.upstreams.simulated.profile import AnswerKind, TierProfile, lognormal, seeded
 from specroute.upstreams.simulated.schema import WORDS, value_of
 from specroute.upstreams.simulated.wire import BadRequestError
@@ -228,7 +228,7 @@ def _plain(request: ChatRequest, text: str, *, extra_output: str = "") -> Simula
         tier=request.model,
         model=request.model,
         text=text,
-        input_tokens=-(-request.input_bytes // BYTES_PER_TOKEN),
+        input_tokens=estimated_tokens(request.input_bytes),
         output_tokens=len(pieces_of(text)) + len(pieces_of(extra_output)),
     )
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from specroute.core.outcome import FinishReason
-from specroute.core.request import BYTES_PER_TOKEN, ToolCall
+from specroute.core.request import ToolCall, estimated_tokens
 from specroute.upstreams.simulated.answers import NoAnswer, SimulatedAnswer, pieces_of
 
 if TYPE_CHECKING:
@@ -168,9 +168,7 @@ def _answer_of(row: Mapping[str, Any], tier: str) -> SimulatedAnswer:
         text="" if calls else text,
         tool_calls=calls,
         finish_reason=FinishReason.TOOL_CALLS if calls else FinishReason.STOP,
-        input_tokens=-(-len(row["prompt"].encode()) // BYTES_PER_TOKEN)
-        if input_tokens is None
-        else round(input_tokens),
+        input_tokens=estimated_tokens(len(row["prompt"].encode())) if input_tokens is None else round(input_tokens),
         output_tokens=len(pieces_of(text)) if output_tokens is None else round(output_tokens),
         latency_s=_recorded(row[f"{tier}_latency_s"]),
     )
