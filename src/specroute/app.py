@@ -229,6 +229,7 @@ def _condition(settings: WhenSettings) -> Condition:
     return Condition(
         task_types=frozenset(settings.task_type),
         risks=frozenset(Risk(risk) for risk in settings.risk),
+        risk_domains=frozenset(settings.risk_domain),
         user_tiers=frozenset(settings.user_tier),
         outputs=frozenset(settings.output),
         qualities=frozenset(Quality(quality) for quality in settings.quality),

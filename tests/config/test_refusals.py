@@ -24,7 +24,7 @@ KEYS = [
     ),
     (
         changed("  kind: thresholds\n", "  objective: {}\n"),
-        "18: policy.objective: unknown key; valid keys: kind, thresholds, tier, rules",
+        "18: policy.objective: unknown key; valid keys: kind, thresholds, certificate, tier, rules",
     ),
     (
         changed("  kind: thresholds\n", "  kind: utility\n"),
@@ -43,8 +43,8 @@ KEYS = [
         "10: tiers[0].upstreams[0].timeouts.connect_s: unknown key; did you mean 'connect'?",
     ),
     (
-        changed(RULE, "{name: r, when: {risk_domain: x}, route: mini}"),
-        "21: policy.rules[0].when.risk_domain: unknown key; valid keys: task_type, risk, ",
+        changed(RULE, "{name: r, when: {domain: law}, route: mini}"),
+        "21: policy.rules[0].when.domain: unknown key; did you mean 'risk_domain'?",
     ),
     (
         VALID + "speculation: {max_waste_ratio: 0.1}\n",

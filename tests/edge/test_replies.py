@@ -12,7 +12,8 @@ from specroute.core.outcome import (
     Verdict,
     VerdictKind,
 )
-from specroute.core.plan import ExcludedTier, Leg, Plan, PlanKind, Prediction
+from specroute.core.plan import ExcludedTier, Guess, Interval, Leg, Plan, PlanKind, Prediction, Profile
+from specroute.core.request import Risk
 from specroute.core.stream import Commit, CommitReason
 from specroute.edge.client.explain import explain
 from specroute.edge.client.receipts import read_receipt
@@ -57,9 +58,16 @@ def a_decision(
         received_time_s=1700000000.25,
         input_tokens=10,
         output_tokens=300,
-        task_type="math",
-        risk="high",
-        prediction=Prediction({"mini": 0.5}, "v1"),
+        profile=Profile("math", Risk.HIGH, "finance", is_risk_inferred=True),
+        prediction=Prediction(
+            {"mini": 0.5},
+            "v1",
+            intervals={"mini": Interval(0.4, 0.7)},
+            p_rescue=0.6,
+            risk=Guess("high", 0.8),
+            risk_domain=Guess("finance", 0.7),
+            novelty=0.25,
+        ),
         plan=Plan(
             PlanKind.CASCADE,
             (Leg("mini"), Leg("large", None)),
@@ -86,7 +94,12 @@ def test_the_whole_decision_is_written() -> None:
     message = written(a_decision())
 
     assert message.received_time.ToMilliseconds() == 1700000000250
-    assert message.prediction.tiers["mini"].p_accept == 0.5
+    score = message.prediction.tiers["mini"]
+    assert (score.p_accept, score.p_low, score.p_high) == (0.5, 0.4, 0.7)
+    assert (message.prediction.p_rescue, message.prediction.novelty) == (0.6, 0.25)
+    assert (message.prediction.risk, message.prediction.risk_inferred) == ("high", True)
+    assert (message.prediction.risk_domain, message.prediction.risk_confidence) == ("finance", 0.8)
+    assert not message.prediction.task_type_inferred
     assert message.plan.legs[0].launch_after.ToMilliseconds() == 0
     assert message.plan.legs[1].HasField("on_rejection")
     assert message.attempts[0].time_to_first_token.ToMilliseconds() == 250

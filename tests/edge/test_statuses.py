@@ -21,7 +21,7 @@ from specroute.core.errors import (
     StreamInterrupted,
 )
 from specroute.core.outcome import Attempt, AttemptEnd, Decision, Verdict, VerdictKind
-from specroute.core.plan import ExcludedTier, Leg, Plan, PlanKind, Prediction
+from specroute.core.plan import ExcludedTier, Leg, Plan, PlanKind, Prediction, Profile
 from specroute.core.stream import Delivered
 from specroute.edge.statuses import internal_error, wire_error
 from specroute.v1 import decision_pb2, router_pb2
@@ -41,7 +41,7 @@ def decision(*attempts: Attempt, excluded: int = 0) -> Decision:
         "A sentence. " * 100,
         excluded=tuple(ExcludedTier(f"tier-{number}", "rule:" + "x" * 60) for number in range(excluded)),
     )
-    return Decision("r", 1.0, 1, 1, "", "", Prediction(), plan, Deadline(0.0, 1.0, 0.9), attempts)
+    return Decision("r", 1.0, 1, 1, Profile(), Prediction(), plan, Deadline(0.0, 1.0, 0.9), attempts)
 
 
 def attempt(number: int = 0) -> Attempt:

@@ -52,7 +52,7 @@ def test_the_decision_is_complete() -> None:
     assert decision is not None
     assert (decision.request_id, decision.received_time_s) == ("request-1", 1_700_000_000.0)
     assert (decision.input_tokens, decision.output_tokens) == (8, 300)
-    assert (decision.task_type, decision.risk) == ("chat", "low")
+    assert (decision.profile.task_type, decision.profile.risk) == ("chat", Risk.LOW)
     assert decision.prediction.model_version == "fixed"
     assert decision.plan.policy_version == "test"
     assert decision.used_s == 1.0

@@ -78,7 +78,7 @@ def test_equal_prompts_without_a_group_share_one(tmp_path: Path) -> None:
         ({"prompt": "p", "mini_correct": True}, "has no column 'pair'; add a text column 'pair'"),
         ({"prompt": "p", "pair": "a|b"}, "has no column 'mini_correct' and no 'mini_score'; add"),
         ({"prompt": "p", "pair": "a|b", "mini_correct": "maybe"}, "row 1: 'mini_correct' is not true or false; make"),
-        ({"prompt": "p", "pair": "a|b", "mini_score": 7}, "row 1: 'mini_score' is not in [0, 1]; make"),
+        ({"prompt": "p", "pair": "a|b", "mini_score": 7}, "row 1: 'mini_score' is not a number from 0 to 1; make"),
         ({"prompt": 1.5, "pair": "a|b", "mini_correct": True}, "row 1: 'prompt' is float; make"),
         ({"prompt": "", "pair": "a|b", "mini_correct": True}, "row 1: 'prompt' is empty; fill it in"),
     ],
@@ -122,3 +122,22 @@ def test_a_file_that_is_not_what_its_suffix_says_is_refused(
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutcomesError, match="no such file"):
         read_outcomes(tmp_path / "none.jsonl")
+
+
+def test_answers_tokens_and_confidences_are_read_where_the_file_has_them(tmp_path: Path) -> None:
+    row = {"prompt": "q", "pair": "a|b", "mini_correct": True, "large_score": 1.0, "mini_response": "42"}
+    numbers = {"large_output_tokens": 12, "mini_logprob_conf": 0.9, "mini_verbal_conf": float("nan")}
+    path = write_jsonl(tmp_path / "o.jsonl", [row | numbers])
+
+    (outcome,) = read_outcomes(path).rows
+
+    assert (outcome.large_correct, outcome.mini_response, outcome.large_response) == (True, "42", None)
+    assert (outcome.large_output_tokens, outcome.mini_logprob_conf, outcome.mini_verbal_conf) == (12.0, 0.9, None)
+
+
+def test_a_negative_token_count_is_refused_with_row_and_column(tmp_path: Path) -> None:
+    row = {"prompt": "q", "pair": "a|b", "mini_correct": True, "mini_output_tokens": -1}
+    path = write_jsonl(tmp_path / "o.jsonl", [row])
+
+    with pytest.raises(OutcomesError, match="row 1: 'mini_output_tokens' is not a number of at least 0"):
+        read_outcomes(path)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specroute.core.errors import BudgetExhausted, NoEligibleTier
-from specroute.core.plan import Leg, Plan, PlanKind, Prediction
-from specroute.core.request import Constraints, Generation, Hints, Quality, RouteRequest, Speculation, Tool
+from specroute.core.plan import Guess, Interval, Leg, Plan, PlanKind, Prediction
+from specroute.core.request import Constraints, Generation, Hints, Quality, Risk, RouteRequest, Speculation, Tool
 from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.policy.rules import (
     Action,
@@ -66,6 +66,31 @@ def shape(plan: Plan) -> str:
 )
 def test_both_cuts_are_inclusive(chance: float, wanted: str) -> None:
     assert shape(two().plan(PLAIN, p(chance))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("interval", "wanted"),
+    [
+        (Interval(0.9, 0.99), "direct mini@0 then large"),
+        (Interval(0.85, 0.99), "race mini@0 large@0"),
+        (Interval(0.1, 0.95), "race mini@0 large@0"),
+        (Interval(0.1, 0.35), "race mini@0 large@0"),
+        (Interval(0.1, 0.3), "direct large@0"),
+    ],
+)
+def test_only_an_interval_that_lies_beyond_a_cut_whole_is_clear(interval: Interval, wanted: str) -> None:
+    middle = (interval.low + interval.high) / 2
+    prediction = Prediction({"mini": middle}, intervals={"mini": interval})
+
+    assert shape(two().plan(PLAIN, prediction)) == wanted
+
+
+def test_a_rule_on_an_inferred_risk_binds_the_plan() -> None:
+    careful = Rule("careful", Condition(risks=frozenset({Risk.HIGH})), RouteTo("large"))
+    seems_risky = Prediction({"mini": 0.99}, risk=Guess("high", 0.8))
+
+    assert shape(two(None, careful).plan(PLAIN, seems_risky)) == "direct large@0"
+    assert shape(two(None, careful).plan(PLAIN, p(0.99))) == "direct mini@0 then large"
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from specroute.core.errors import BudgetExhausted, NoEligibleTier
-from specroute.core.plan import ExcludedTier
+from specroute.core.plan import ExcludedTier, Guess, Prediction, Profile
 from specroute.core.request import (
     ChoicesOutput,
     Constraints,
@@ -29,6 +30,7 @@ from specroute.policy.rules import (
     Action,
     AllowOnly,
     Condition,
+    Eligibility,
     RaceBetween,
     RouteTo,
     Rule,
@@ -39,12 +41,24 @@ from specroute.policy.rules import (
 )
 from tests.fakes import LARGE, MEDIUM, MINI, request_of, tier_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 TIERS = (MINI, MEDIUM, LARGE)
 ALL = Condition()
+NOTHING = Prediction()
+
+
+def matches(when: Condition, request: RouteRequest, prediction: Prediction = NOTHING) -> bool:
+    return when.matches(request, Profile.of(request, prediction))
+
+
+def who_may_answer(rules: Sequence[Rule], request: RouteRequest) -> Eligibility:
+    return eligible(TIERS, rules, request, Profile.of(request, NOTHING))
 
 
 def names_left(request: RouteRequest, *rules: Rule) -> list[str]:
-    return [tier.name for tier in eligible(TIERS, rules, request).tiers]
+    return [tier.name for tier in who_may_answer(rules, request).tiers]
 
 
 def turns(count: int) -> RouteRequest:
@@ -85,26 +99,50 @@ PLAIN = request_of()
 def test_a_condition_matches_what_it_names_and_nothing_else(
     when: Condition, matching: RouteRequest, other: RouteRequest
 ) -> None:
-    assert when.matches(matching)
-    assert not when.matches(other)
+    assert matches(when, matching)
+    assert not matches(when, other)
 
 
 @pytest.mark.parametrize(
     "output", [TextOutput(), JsonObjectOutput(), JsonSchemaOutput("{}"), RegexOutput("a"), ChoicesOutput(("a",))]
 )
 def test_every_kind_of_output_has_its_word(output: Output) -> None:
-    assert Condition(outputs=frozenset({output.kind})).matches(request_of(output=output))
+    assert matches(Condition(outputs=frozenset({output.kind})), request_of(output=output))
+
+
+def test_what_the_caller_does_not_say_is_taken_as_it_was_inferred() -> None:
+    seems = Prediction(task_type=Guess("math", 0.9), risk=Guess("high", 0.8), risk_domain=Guess("finance", 0.7))
+    maths, risky = Condition(task_types=frozenset({"math"})), Condition(risks=frozenset({Risk.HIGH}))
+    money = Condition(risk_domains=frozenset({"finance"}))
+
+    assert all(matches(when, PLAIN, seems) for when in (maths, risky, money))
+    assert not any(matches(when, PLAIN) for when in (maths, risky, money))
+
+
+def test_what_the_caller_says_stands_whatever_was_inferred() -> None:
+    seems = Prediction(task_type=Guess("math", 0.9), risk=Guess("low", 0.9))
+    said = request_of(hints=Hints(task_type="chat", risk=Risk.HIGH))
+
+    assert Profile.of(said, seems) == Profile("chat", Risk.HIGH)
+    assert matches(Condition(risks=frozenset({Risk.HIGH})), said, seems)
+    assert not matches(Condition(task_types=frozenset({"math"})), said, seems)
+
+
+def test_a_guess_below_its_cut_is_no_guess() -> None:
+    unsure = Prediction(task_type=Guess("", 0.3), risk=Guess("", 0.4))
+
+    assert Profile.of(PLAIN, unsure) == Profile()
 
 
 def test_an_empty_condition_matches_every_request() -> None:
-    assert ALL.matches(PLAIN)
+    assert matches(ALL, PLAIN)
 
 
 def test_all_parts_must_hold() -> None:
     both = Condition(risks=frozenset({Risk.HIGH}), max_input_tokens=2)
-    assert both.matches(request_of("1234", hints=Hints(risk=Risk.HIGH)))
-    assert not both.matches(request_of("1234"))
-    assert not both.matches(request_of("123456789", hints=Hints(risk=Risk.HIGH)))
+    assert matches(both, request_of("1234", hints=Hints(risk=Risk.HIGH)))
+    assert not matches(both, request_of("1234"))
+    assert not matches(both, request_of("123456789", hints=Hints(risk=Risk.HIGH)))
 
 
 def test_the_first_rule_that_matches_wins() -> None:
@@ -113,7 +151,7 @@ def test_the_first_rule_that_matches_wins() -> None:
     assert names_left(HIGH_RISK, first, second) == ["large"]
     assert names_left(HIGH_RISK, second, first) == ["mini"]
     assert names_left(PLAIN, first, second) == ["mini"]
-    assert eligible(TIERS, (first, second), PLAIN).rule is second
+    assert who_may_answer((first, second), PLAIN).rule is second
 
 
 @pytest.mark.parametrize(
@@ -130,7 +168,7 @@ def test_the_first_rule_that_matches_wins() -> None:
 def test_an_action_leaves_its_tiers_cheapest_first_and_names_the_rule_for_the_others(
     action: Action, left: list[str]
 ) -> None:
-    who = eligible(TIERS, [Rule("strict", ALL, action)], PLAIN)
+    who = who_may_answer([Rule("strict", ALL, action)], PLAIN)
     assert [tier.name for tier in who.tiers] == left
     assert who.excluded == tuple(ExcludedTier(tier.name, "rule:strict") for tier in TIERS if tier.name not in left)
 
@@ -139,47 +177,47 @@ def test_an_action_leaves_its_tiers_cheapest_first_and_names_the_rule_for_the_ot
 def test_a_rule_against_the_callers_wish_is_an_error_that_names_the_rule(constraints: Constraints) -> None:
     rule = Rule("high-risk", ALL, RouteTo("large"))
     with pytest.raises(NoEligibleTier, match="'high-risk'") as raised:
-        eligible(TIERS, [rule], request_of(constraints=constraints))
+        who_may_answer([rule], request_of(constraints=constraints))
     assert "mini" in raised.value.message
 
 
 def test_contradicting_wishes_leave_no_tier() -> None:
     wish = Constraints(force_tier="mini", allowed_tiers=("large",))
     with pytest.raises(NoEligibleTier, match="force_tier 'mini'"):
-        eligible(TIERS, (), request_of(constraints=wish))
+        who_may_answer((), request_of(constraints=wish))
 
 
 def test_force_tier_and_allowed_tiers_say_why_the_others_are_out() -> None:
-    forced = eligible(TIERS, (), request_of(constraints=Constraints(force_tier="medium")))
+    forced = who_may_answer((), request_of(constraints=Constraints(force_tier="medium")))
     assert forced.excluded == (ExcludedTier("mini", "not_forced"), ExcludedTier("large", "not_forced"))
-    allowed = eligible(TIERS, (), request_of(constraints=Constraints(allowed_tiers=("large", "mini"))))
+    allowed = who_may_answer((), request_of(constraints=Constraints(allowed_tiers=("large", "mini"))))
     assert allowed.excluded == (ExcludedTier("medium", "not_allowed"),)
 
 
 def test_a_rule_and_a_wish_that_agree_leave_what_both_allow() -> None:
     rule = Rule("pair", ALL, AllowOnly(frozenset({"mini", "large"})))
     request = request_of(constraints=Constraints(allowed_tiers=("medium", "large")))
-    who = eligible(TIERS, [rule], request)
+    who = who_may_answer([rule], request)
     assert who.tiers == (LARGE,)
     assert who.excluded == (ExcludedTier("mini", "not_allowed"), ExcludedTier("medium", "rule:pair"))
 
 
 def test_a_tier_that_alone_passes_the_money_bound_is_out_and_at_the_bound_is_in() -> None:
     cost = estimate_cost_nano_usd(MEDIUM, PLAIN)
-    at_bound = eligible(TIERS, (), request_of(constraints=Constraints(max_cost_nano_usd=cost)))
+    at_bound = who_may_answer((), request_of(constraints=Constraints(max_cost_nano_usd=cost)))
     assert at_bound.tiers == (MINI, MEDIUM)
     assert at_bound.excluded == (ExcludedTier("large", "max_cost"),)
-    below = eligible(TIERS, (), request_of(constraints=Constraints(max_cost_nano_usd=cost - 1)))
+    below = who_may_answer((), request_of(constraints=Constraints(max_cost_nano_usd=cost - 1)))
     assert below.tiers == (MINI,)
 
 
 def test_a_bound_below_every_tier_exhausts_the_budget_also_of_a_rule() -> None:
     request = request_of(constraints=Constraints(max_cost_nano_usd=0))
     with pytest.raises(BudgetExhausted, match="max_cost_nano_usd is 0"):
-        eligible(TIERS, (), request)
+        who_may_answer((), request)
     cheap = replace(request, constraints=Constraints(max_cost_nano_usd=estimate_cost_nano_usd(MINI, PLAIN)))
     with pytest.raises(BudgetExhausted):
-        eligible(TIERS, [Rule("strong", ALL, RouteTo("large"))], cheap)
+        who_may_answer([Rule("strong", ALL, RouteTo("large"))], cheap)
 
 
 def test_the_expected_answer_is_bounded_by_what_the_request_allows() -> None:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from specroute.core.deadline import Deadline
 from specroute.core.outcome import Attempt, AttemptEnd, Decision, MoneySummary, Verdict, VerdictKind
-from specroute.core.plan import Leg, Plan, PlanKind, Prediction
+from specroute.core.plan import Leg, Plan, PlanKind, Prediction, Profile
 from specroute.telemetry.metrics import MAX_USER_REASONS, PrometheusTelemetry
 
 
@@ -16,8 +16,7 @@ def decision(*attempts: Attempt, prediction: Prediction | None = None, money: Mo
         received_time_s=0.0,
         input_tokens=1,
         output_tokens=1,
-        task_type="",
-        risk="",
+        profile=Profile(),
         prediction=prediction or Prediction(),
         plan=Plan(PlanKind.DIRECT, (Leg("mini"),), "threshold", "It was clear."),
         deadline=Deadline(10.0, 12.0, 11.9),

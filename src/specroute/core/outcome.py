@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from specroute.core.deadline import Deadline
-    from specroute.core.plan import Plan, Prediction
+    from specroute.core.plan import Plan, Prediction, Profile
     from specroute.core.request import ToolCall
     from specroute.core.stream import Commit
 
@@ -270,6 +270,8 @@ class Decision:
 
     Attributes:
         received_time_s: wall-clock seconds since the Unix epoch, for the record only.
+        output_tokens: of the cheapest tier's answer, as predicted, or where nothing is predicted as configured.
+        profile: what the request is, by its hints and where it has none by what was inferred.
         used_s: seconds from arrival to the end.
         timings_s: our own overhead, stage -> seconds.
         commit: when the winner of a stream was fixed; ``None``: it was not, or the answer was not streamed.
@@ -279,8 +281,7 @@ class Decision:
     received_time_s: float
     input_tokens: int
     output_tokens: int
-    task_type: str
-    risk: str
+    profile: Profile
     prediction: Prediction
     plan: Plan
     deadline: Deadline

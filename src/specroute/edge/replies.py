@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from specroute.core.outcome import Attempt, Decision, Usage
-    from specroute.core.plan import Plan
+    from specroute.core.plan import Plan, Prediction, Profile
     from specroute.core.stream import Commit
     from specroute.engine.router import Routed
 
@@ -133,13 +133,28 @@ def _write_timestamp(seconds: float, message: Timestamp) -> None:
 def _write_prediction(decision: Decision, message: pb.Prediction) -> None:
     prediction = decision.prediction
     for tier, p in prediction.p_accept.items():
-        message.tiers[tier].p_accept = p
-    message.task_type = decision.task_type
-    message.risk = decision.risk
+        low, high = prediction.intervals.get(tier, (p, p))
+        score = message.tiers[tier]
+        score.p_accept, score.p_low, score.p_high = p, low, high
+    if prediction.p_rescue is not None:
+        message.p_rescue = prediction.p_rescue
+    message.novelty = prediction.novelty
+    _write_profile(decision.profile, prediction, message)
     message.input_tokens = decision.input_tokens
     message.output_tokens = decision.output_tokens
     message.model_version = prediction.model_version
     message.fallback_reason = prediction.fallback_reason
+
+
+def _write_profile(profile: Profile, prediction: Prediction, message: pb.Prediction) -> None:
+    message.task_type = profile.task_type
+    message.task_type_inferred = profile.is_task_type_inferred
+    message.task_type_confidence = prediction.task_type.confidence
+    message.risk = "" if profile.risk is None else profile.risk.value
+    message.risk_inferred = profile.is_risk_inferred
+    message.risk_confidence = prediction.risk.confidence
+    message.risk_domain = profile.risk_domain
+    message.risk_domain_confidence = prediction.risk_domain.confidence
 
 
 def _write_plan(plan: Plan, message: pb.Plan) -> None:
@@ -156,6 +171,7 @@ def _write_plan(plan: Plan, message: pb.Plan) -> None:
     for tier in plan.excluded:
         message.excluded_tiers.add(tier=tier.tier, reason=tier.reason)
     message.policy_version = plan.policy_version
+    message.certificate = plan.certificate
 
 
 def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:

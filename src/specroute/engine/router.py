@@ -17,6 +17,7 @@ from specroute.core.errors import (
     StreamInterrupted,
 )
 from specroute.core.outcome import AttemptEnd, Decision
+from specroute.core.plan import Profile
 from specroute.core.stream import Decided
 from specroute.engine.attempt import MIN_USEFUL_S
 from specroute.engine.executor import Outcome
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from specroute.core.ports import EventSink, Predictor, Telemetry
     from specroute.core.request import RouteRequest
     from specroute.core.stream import DeliveryWish
+    from specroute.core.tier import Tier
     from specroute.engine.executor import Executor
     from specroute.engine.ledger import Ledger
     from specroute.policy.planner import Planner
@@ -189,9 +191,8 @@ class Router:
             request_id=request.request_id,
             received_time_s=arrival.received_time_s,
             input_tokens=request.input_tokens,
-            output_tokens=expected_output_tokens(tiers[0], request),
-            task_type=request.hints.task_type,
-            risk="" if request.hints.risk is None else request.hints.risk.value,
+            output_tokens=_output_tokens(tiers[0], request, prediction),
+            profile=Profile.of(request, prediction),
             prediction=prediction,
             plan=plan,
             deadline=arrival.deadline,
@@ -201,6 +202,13 @@ class Router:
             timings_s=timings_s,
             commit=None if ledger is None else ledger.commit,
         )
+
+
+def _output_tokens(tier: Tier, request: RouteRequest, prediction: Prediction) -> int:
+    expected, limit = prediction.output_tokens, request.generation.max_output_tokens
+    if expected is None:
+        return expected_output_tokens(tier, request)
+    return expected if limit is None else min(limit, expected)
 
 
 def _refuse_if_too_late(deadline: Deadline, now_s: float) -> None:

@@ -2,19 +2,29 @@
 
 A row is one prompt under one pair of models. Columns:
 
-=============  =========  ===================================================================================
-column         type       meaning
-=============  =========  ===================================================================================
-prompt         text       the last user message as the service would receive it; required
-pair           text       ``mini|large``, the two models' names; required
-mini_correct   bool       whether the mini's answer was acceptable; this or ``mini_score`` is required
-mini_score     number     a grade in [0, 1]; 0.99 and more is acceptable; read where ``mini_correct`` is absent
-large_correct  bool       the same for the large model; optional
-group_id       text       near-duplicate prompts share one, and no split separates them; default: the prompt itself
-source         text       where the prompt is from; for reports only, never a feature; default: ``all``
-source_repo    text       public repository of the source; for the model card; optional
-licence        text       its licence; for the model card; optional
-=============  =========  ===================================================================================
+``*`` stands for ``mini`` and ``large``.
+
+================  =======  =====================================================================================
+column            type     meaning
+================  =======  =====================================================================================
+prompt            text     the last user message as the service would receive it; required
+pair              text     ``mini|large``, the two models' names; required
+mini_correct      bool     whether the mini's answer was acceptable; this or ``mini_score`` is required
+mini_score        number   a grade in [0, 1]; 0.99 and more is acceptable; read where ``mini_correct`` is absent
+large_correct     bool     the same for the large model, or ``large_score``; needed to evaluate and to certify
+*_response        text     the answer; tool calls as a JSON list ``[{name: arguments}, ..]``; optional, without it
+                           nothing is learnt about answers
+*_input_tokens    number   what the call used, >= 0; estimated from the texts where it is absent
+*_output_tokens   number   likewise
+mini_logprob_conf number   exp(mean log-probability of the mini's tokens), in [0, 1]; optional
+mini_verbal_conf  number   the confidence that the mini stated, in [0, 1]; optional
+prompt_id         text     names the prompt in reports; default: ``source:`` and 12 hex digits of its SHA-1
+group_id          text     near-duplicate prompts share one, and no split separates them; default: the prompt
+source            text     where the prompt is from; for reports only, never a feature; default: ``all``
+subject           text     of what it is; for reports only, never a feature; optional
+source_repo       text     public repository of the source; for the model card; optional
+licence           text     its licence; for the model card; optional
+================  =======  =====================================================================================
 
 Rows whose label is null are left out and counted. Any other column is ignored.
 """
@@ -23,6 +33,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,23 +47,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ACCEPTABLE_SCORE = 0.99
-HASHED_COLUMNS = ("prompt", "pair", "mini_correct", "group_id", "source")
-"""What the data hash covers: all that training and its report depend on."""
+_NUMBERS = ("mini_input_tokens", "mini_output_tokens", "large_input_tokens", "large_output_tokens")
+_SHARES = ("mini_logprob_conf", "mini_verbal_conf")
+HASHED_COLUMNS = (
+    *("prompt", "pair", "mini_correct", "large_correct", "group_id", "source", "subject"),
+    *("mini_response", "large_response", *_NUMBERS, *_SHARES),
+)
+"""What the data hash covers: all that training, certificates and reports depend on."""
 
-_COLUMNS = (*HASHED_COLUMNS, "mini_score", "large_correct", "source_repo", "licence")
+_COLUMNS = (*HASHED_COLUMNS, "mini_score", "large_score", "prompt_id", "source_repo", "licence")
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row. Ordered fields: sorting rows makes everything after independent of the file's order."""
+    """One row; the module's docstring says what the columns mean. ``None`` and "" stand for what the file lacks."""
 
     pair: str
     group_id: str
     prompt: str
     source: str
     mini_correct: bool
-    large_correct: bool | None
+    large_correct: bool | None = None
+    mini_response: str | None = None
+    large_response: str | None = None
+    mini_input_tokens: float | None = None
+    mini_output_tokens: float | None = None
+    large_input_tokens: float | None = None
+    large_output_tokens: float | None = None
+    mini_logprob_conf: float | None = None
+    mini_verbal_conf: float | None = None
+    subject: str = ""
+    prompt_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +118,7 @@ class Outcomes:
         """Returns the hash of ``HASHED_COLUMNS`` of all rows, the same for every file format and order."""
         digest = hashlib.sha256()
         for row in self.rows:
-            values = [row.prompt, row.pair, row.mini_correct, row.group_id, row.source]
+            values = [getattr(row, column) for column in HASHED_COLUMNS]
             digest.update(json.dumps(values, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n")
         return digest.hexdigest()
 
@@ -120,15 +146,14 @@ def read_outcomes(path: Path) -> Outcomes:
 _MEANING = {"prompt": "the last user message", "pair": "the two models, 'mini|large'"}
 
 
-def _order(row: Outcome) -> tuple[str, str, str, str, bool, str]:
-    return row.pair, row.group_id, row.prompt, row.source, row.mini_correct, str(row.large_correct)
+def _order(row: Outcome) -> tuple[str, str, str, str, str, str]:
+    rest = (row.mini_correct, row.large_correct, row.mini_response, row.large_response)
+    return row.pair, row.group_id, row.prompt, row.source, row.prompt_id, str(rest)
 
 
 def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
     """Parses one row; ``None`` where it has no label."""
-    label = _flag(path, number, row, "mini_correct")
-    if label is None:
-        label = _graded(path, number, row)
+    label = _label(path, number, row, "mini")
     if label is None:
         return None
     prompt = _text(path, number, row, "prompt")
@@ -137,9 +162,32 @@ def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
     pair = _text(path, number, row, "pair")
     if pair is None:
         raise OutcomesError(path, f"row {number}: 'pair' is empty", "write the two models as 'mini|large'")
-    group = _text(path, number, row, "group_id") or hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()[:16]
+    encoded = prompt.encode("utf-8", "replace")
     source = _text(path, number, row, "source") or "all"
-    return Outcome(pair, group, prompt, source, label, _flag(path, number, row, "large_correct"))
+    numbers = {column: _number(path, number, row, column, most=math.inf) for column in _NUMBERS}
+    shares = {column: _number(path, number, row, column, most=1.0) for column in _SHARES}
+    return Outcome(
+        pair=pair,
+        group_id=_text(path, number, row, "group_id") or hashlib.sha256(encoded).hexdigest()[:16],
+        prompt=prompt,
+        source=source,
+        mini_correct=label,
+        large_correct=_label(path, number, row, "large"),
+        mini_response=_text(path, number, row, "mini_response"),
+        large_response=_text(path, number, row, "large_response"),
+        **numbers,
+        **shares,
+        subject=_text(path, number, row, "subject") or "",
+        prompt_id=_text(path, number, row, "prompt_id") or f"{source}:{hashlib.sha1(encoded).hexdigest()[:12]}",
+    )
+
+
+def _label(path: Path, number: int, row: Row, tier: str) -> bool | None:
+    label = _flag(path, number, row, f"{tier}_correct")
+    if label is not None:
+        return label
+    score = _number(path, number, row, f"{tier}_score", most=1.0)
+    return None if score is None else score >= ACCEPTABLE_SCORE
 
 
 def _text(path: Path, number: int, row: Row, column: str) -> str | None:
@@ -163,18 +211,20 @@ def _flag(path: Path, number: int, row: Row, column: str) -> bool | None:
     raise OutcomesError(path, f"row {number}: {column!r} is not true or false", f"make {column!r} a boolean column")
 
 
-def _graded(path: Path, number: int, row: Row) -> bool | None:
-    value = row.get("mini_score")
+def _number(path: Path, number: int, row: Row, column: str, *, most: float) -> float | None:
+    value = row.get(column)
     if value is None:
         return None
     try:
-        score = float(value)
+        parsed = float(value)
     except (TypeError, ValueError):
-        score = -1.0
-    if not 0.0 <= score <= 1.0:
-        mend = "make 'mini_score' a number from 0 to 1"
-        raise OutcomesError(path, f"row {number}: 'mini_score' is not in [0, 1]", mend)
-    return score >= ACCEPTABLE_SCORE
+        parsed = -1.0
+    if math.isnan(parsed):  # what a table without nulls writes for "none"
+        return None
+    if not 0.0 <= parsed <= most:
+        what = "from 0 to 1" if most == 1.0 else "of at least 0"
+        raise OutcomesError(path, f"row {number}: {column!r} is not a number {what}", f"make {column!r} one, or empty")
+    return parsed
 
 
 def _sources(kept: list[tuple[Outcome, Row]]) -> tuple[Source, ...]:

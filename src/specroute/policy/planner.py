@@ -5,6 +5,7 @@ and money. Every step works on a ``Draft`` (tiers in launch order with launch ti
 
 ``Thresholds`` with n tiers: p of the cheapest decides first. p >= direct_mini: that tier alone; p <= direct_large: the
 same test on the remaining tiers, where the last one always passes; between, or unknown: that tier against the next.
+Where p has an interval, all of it must lie beyond the cut: what the model has not seen the like of is uncertain.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from specroute.core.plan import Leg, Plan, PlanKind
+from specroute.core.plan import Leg, Plan, PlanKind, Profile
 from specroute.core.request import Quality, Speculation
 from specroute.policy.rules import AllowOnly, RaceBetween, RouteTo, StartAt, eligible, estimate_cost_nano_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from specroute.core.plan import Prediction
+    from specroute.core.plan import Interval, Prediction
     from specroute.core.request import RouteRequest
     from specroute.core.tier import Tier
     from specroute.policy.rules import Eligibility, Rule
@@ -67,6 +68,7 @@ class Planner:
         tiers: all tiers, cheapest first.
         max_legs: most legs that may run beside each other, >= 1.
         version: fingerprint of the configuration it came from.
+        certificate: what names the certificate that the cuts come from; "": none.
     """
 
     tiers: Sequence[Tier]
@@ -74,6 +76,7 @@ class Planner:
     rules: Sequence[Rule] = ()
     max_legs: int = 2
     version: str = ""
+    certificate: str = ""
 
     def plan(self, request: RouteRequest, prediction: Prediction) -> Plan:
         """Returns what to do.
@@ -82,7 +85,7 @@ class Planner:
             NoEligibleTier: rules and constraints leave no tier.
             BudgetExhausted: no tier that is left fits ``max_cost_nano_usd``.
         """
-        who = eligible(self.tiers, self.rules, request)
+        who = eligible(self.tiers, self.rules, request, Profile.of(request, prediction))
         draft = self._draft(request, prediction, who)
         draft = _keep_quality(draft, request, who)
         draft = self._bound_speculation(draft, request, who)
@@ -156,6 +159,7 @@ class Planner:
             escalation=escalation,
             excluded=who.excluded,
             policy_version=self.version,
+            certificate=self.certificate,
             validators=() if who.rule is None else who.rule.validators,
             needs_review=who.rule is not None and who.rule.review,
         )
@@ -163,21 +167,26 @@ class Planner:
 
 def _by_thresholds(tiers: tuple[Tier, ...], prediction: Prediction, cuts: Thresholds) -> Draft:
     for index, tier in enumerate(tiers):
-        p = prediction.p_accept.get(tier.name)
+        p = prediction.interval(tier.name)
         if index == len(tiers) - 1:
             why = "no weaker tier is likely enough to do" if index else "no other tier may answer"
             return Draft((tier,), (), "threshold", (f"{tier.name} directly, as {why}",))
         if p is None:
             reason = f"fallback:{prediction.fallback_reason}" if prediction.fallback_reason else "threshold"
             return _between(tiers, index, cuts, reason, f"{tier.name} has no score, so it is uncertain")
-        if p >= cuts.direct_mini:
-            note = f"{tier.name} directly, as its p of {p:.3f} is at least {cuts.direct_mini:g}"
+        if p.low >= cuts.direct_mini:
+            note = f"{tier.name} directly, as its p of {_shown(p)} is at least {cuts.direct_mini:g}"
             return Draft((tier,), (), "threshold", (note,))
         # Asked this way round, a p that is not a number is uncertain, never clearly low.
-        if not p <= cuts.direct_large:
-            note = f"p of {p:.3f} for {tier.name} lies between {cuts.direct_large:g} and {cuts.direct_mini:g}"
+        if not p.high <= cuts.direct_large:
+            lies = "lies" if p.low == p.high else "reaches"
+            note = f"p of {_shown(p)} for {tier.name} {lies} between {cuts.direct_large:g} and {cuts.direct_mini:g}"
             return _between(tiers, index, cuts, "threshold", note)
     raise AssertionError("the last tier always decides")  # tiers is never empty
+
+
+def _shown(p: Interval) -> str:
+    return f"{p.low:.3f}" if p.low == p.high else f"{p.low:.3f} to {p.high:.3f}"
 
 
 def _between(tiers: tuple[Tier, ...], index: int, cuts: Thresholds, reason: str, note: str) -> Draft:

@@ -1,6 +1,7 @@
 """Which tiers may answer, and why the others may not.
 
-Rules run before scoring; the first whose conditions all hold wins, and it binds every leg. After it come the caller's
+Rules come before the policy; the first whose conditions all hold wins, and it binds every leg. What the caller does not
+say of a request (its task type, its risk) is taken as it was inferred. After it come the caller's
 own constraints: ``force_tier``, ``allowed_tiers``, ``max_cost_nano_usd``. A constraint against a rule is an error that
 names the rule, never a silent override.
 """
@@ -17,6 +18,7 @@ from specroute.core.request import EMPTY_LABELS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from specroute.core.plan import Profile
     from specroute.core.request import Quality, Risk, RouteRequest
     from specroute.core.tier import Tier
 
@@ -26,7 +28,9 @@ class Condition:
     """When a rule matches: every part that is given must hold; an empty or ``None`` part says nothing.
 
     Attributes:
-        task_types: any of these hinted task types; an unknown task type matches none.
+        task_types: any of these task types, hinted or inferred; an unknown task type matches none.
+        risks: likewise.
+        risk_domains: likewise, always inferred.
         labels: label key -> the values of which the request must carry one.
         min_input_tokens: lowest estimated prompt tokens, inclusive.
         max_input_tokens: highest estimated prompt tokens, inclusive.
@@ -35,6 +39,7 @@ class Condition:
 
     task_types: frozenset[str] = frozenset()
     risks: frozenset[Risk] = frozenset()
+    risk_domains: frozenset[str] = frozenset()
     user_tiers: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
     qualities: frozenset[Quality] = frozenset()
@@ -44,12 +49,13 @@ class Condition:
     min_turns: int | None = None
     labels: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def matches(self, request: RouteRequest) -> bool:
-        """Returns whether every given part holds for ``request``."""
+    def matches(self, request: RouteRequest, profile: Profile) -> bool:
+        """Returns whether every given part holds for ``request``, of which ``profile`` says what it is."""
         hints = request.hints
         return (
-            (not self.task_types or hints.task_type in self.task_types)
-            and (not self.risks or hints.risk in self.risks)
+            (not self.task_types or profile.task_type in self.task_types)
+            and (not self.risks or profile.risk in self.risks)
+            and (not self.risk_domains or profile.risk_domain in self.risk_domains)
             and (not self.user_tiers or hints.user_tier in self.user_tiers)
             and (not self.outputs or request.output.kind in self.outputs)
             and (not self.qualities or hints.quality in self.qualities)
@@ -126,14 +132,14 @@ def expected_output_tokens(tier: Tier, request: RouteRequest) -> int:
     return tier.output_tokens if limit is None else min(limit, tier.output_tokens)
 
 
-def eligible(tiers: Sequence[Tier], rules: Sequence[Rule], request: RouteRequest) -> Eligibility:
+def eligible(tiers: Sequence[Tier], rules: Sequence[Rule], request: RouteRequest, profile: Profile) -> Eligibility:
     """Returns the tiers that may answer ``request``.
 
     Raises:
         NoEligibleTier: rules and constraints leave none.
         BudgetExhausted: each tier that is left costs more than the caller's bound.
     """
-    rule = next((rule for rule in rules if rule.when.matches(request)), None)
+    rule = next((rule for rule in rules if rule.when.matches(request, profile)), None)
     reasons = {} if rule is None else _excluded_by_rule(tiers, rule)
     constraints = request.constraints
     for tier in tiers:

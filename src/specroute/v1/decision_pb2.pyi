@@ -336,43 +336,81 @@ class Prediction(_message.Message):
 
     TIERS_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
+    TASK_TYPE_INFERRED_FIELD_NUMBER: _builtins.int
     RISK_FIELD_NUMBER: _builtins.int
+    RISK_INFERRED_FIELD_NUMBER: _builtins.int
+    RISK_DOMAIN_FIELD_NUMBER: _builtins.int
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     FALLBACK_REASON_FIELD_NUMBER: _builtins.int
+    P_RESCUE_FIELD_NUMBER: _builtins.int
+    NOVELTY_FIELD_NUMBER: _builtins.int
+    TASK_TYPE_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    RISK_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    RISK_DOMAIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     task_type: _builtins.str
-    """The hinted task type; "": unknown."""
+    """The task type: as hinted, else as inferred from the text; "": unknown."""
+    task_type_inferred: _builtins.bool
+    """Whether the task type was inferred."""
     risk: _builtins.str
-    """The hinted risk: low | medium | high; "": unknown."""
+    """How much harm a wrong answer does, as hinted, else as inferred: low | medium | high; "": unknown."""
+    risk_inferred: _builtins.bool
+    """Whether the risk was inferred."""
+    risk_domain: _builtins.str
+    """Where a wrong answer would do its harm, inferred: law | medicine | finance | security | operations; "": none or
+    unknown.
+    """
     input_tokens: _builtins.int
     """Estimated prompt tokens: UTF-8 bytes / 4, rounded up."""
     output_tokens: _builtins.int
-    """Estimated answer tokens: the cheapest tier's configured expectation, bounded by `max_output_tokens`."""
+    """Estimated answer tokens of the cheapest tier, bounded by `max_output_tokens`: predicted, else as configured."""
     model_version: _builtins.str
     """The model's version; "prior" where no model is loaded."""
     fallback_reason: _builtins.str
     """"": the model scored; else why it could not, and the request was treated as uncertain."""
+    p_rescue: _builtins.float
+    """Probability, [0, 1], that the strongest tier's answer is acceptable where the cheapest one's is not. Absent: not
+    predicted.
+    """
+    novelty: _builtins.float
+    """How unlike anything that the model learnt from the text is, [0, 1]."""
+    task_type_confidence: _builtins.float
+    """How sure the inference of the task type was, [0, 1], whether it was used or not; 0: nothing was inferred."""
+    risk_confidence: _builtins.float
+    """How sure the inference of the risk was, likewise."""
+    risk_domain_confidence: _builtins.float
+    """How sure the inference of the risk domain was, likewise."""
     @_builtins.property
     def tiers(self) -> _containers.MessageMap[_builtins.str, Global___TierPrediction]:
-        """By tier name. A tier that is missing is uncertain. The strongest tier is never scored."""
+        """By tier name. A tier that is missing is uncertain."""
 
     def __init__(
         self,
         *,
         tiers: _abc.Mapping[_builtins.str, Global___TierPrediction] | None = ...,
         task_type: _builtins.str = ...,
+        task_type_inferred: _builtins.bool = ...,
         risk: _builtins.str = ...,
+        risk_inferred: _builtins.bool = ...,
+        risk_domain: _builtins.str = ...,
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
         model_version: _builtins.str = ...,
         fallback_reason: _builtins.str = ...,
+        p_rescue: _builtins.float | None = ...,
+        novelty: _builtins.float = ...,
+        task_type_confidence: _builtins.float = ...,
+        risk_confidence: _builtins.float = ...,
+        risk_domain_confidence: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_p_rescue", b"_p_rescue", "p_rescue", b"p_rescue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_reason", b"fallback_reason", "input_tokens", b"input_tokens", "model_version", b"model_version", "output_tokens", b"output_tokens", "risk", b"risk", "task_type", b"task_type", "tiers", b"tiers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_p_rescue", b"_p_rescue", "fallback_reason", b"fallback_reason", "input_tokens", b"input_tokens", "model_version", b"model_version", "novelty", b"novelty", "output_tokens", b"output_tokens", "p_rescue", b"p_rescue", "risk", b"risk", "risk_confidence", b"risk_confidence", "risk_domain", b"risk_domain", "risk_domain_confidence", b"risk_domain_confidence", "risk_inferred", b"risk_inferred", "task_type", b"task_type", "task_type_confidence", b"task_type_confidence", "task_type_inferred", b"task_type_inferred", "tiers", b"tiers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__p_rescue: _TypeAlias = _typing.Literal["p_rescue"]  # noqa: Y015
+    _WhichOneofArgType__p_rescue: _TypeAlias = _typing.Literal["_p_rescue", b"_p_rescue"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_rescue) -> _WhichOneofReturnType__p_rescue | None: ...
 
 Global___Prediction: _TypeAlias = Prediction  # noqa: Y015
 
@@ -383,16 +421,26 @@ class TierPrediction(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     P_ACCEPT_FIELD_NUMBER: _builtins.int
+    P_LOW_FIELD_NUMBER: _builtins.int
+    P_HIGH_FIELD_NUMBER: _builtins.int
     p_accept: _builtins.float
     """Calibrated probability that the tier's answer is acceptable, [0, 1]."""
+    p_low: _builtins.float
+    """The lower end of its epistemic interval, [0, p_accept]: a tier is sent to directly only where all of the interval
+    is above the cut. A prior is its own interval.
+    """
+    p_high: _builtins.float
+    """The upper end, [p_accept, 1]: a tier is skipped only where all of the interval is below the cut."""
     def __init__(
         self,
         *,
         p_accept: _builtins.float = ...,
+        p_low: _builtins.float = ...,
+        p_high: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["p_accept", b"p_accept"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["p_accept", b"p_accept", "p_high", b"p_high", "p_low", b"p_low"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -410,6 +458,7 @@ class Plan(_message.Message):
     EXPLANATION_FIELD_NUMBER: _builtins.int
     EXCLUDED_TIERS_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
     kind: Global___PlanKind.ValueType
     """The plan's shape."""
     reason: _builtins.str
@@ -420,6 +469,8 @@ class Plan(_message.Message):
     """The same in one sentence."""
     policy_version: _builtins.str
     """Fingerprint of the configured tiers and policy."""
+    certificate: _builtins.str
+    """The certificate that the policy's cuts come from, by 12 hex digits of its SHA-256; "": they are not certified."""
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Leg]:
         """The legs in launch order."""
@@ -437,10 +488,11 @@ class Plan(_message.Message):
         explanation: _builtins.str = ...,
         excluded_tiers: _abc.Iterable[Global___ExcludedTier] | None = ...,
         policy_version: _builtins.str = ...,
+        certificate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["excluded_tiers", b"excluded_tiers", "explanation", b"explanation", "kind", b"kind", "legs", b"legs", "policy_version", b"policy_version", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "excluded_tiers", b"excluded_tiers", "explanation", b"explanation", "kind", b"kind", "legs", b"legs", "policy_version", b"policy_version", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

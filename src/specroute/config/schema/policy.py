@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from specroute.config.durations import parse_duration_s
 from specroute.config.errors import shown
-from specroute.config.schema.files import ModelPath
+from specroute.config.schema.files import ModelPath, ReadableFile
 from specroute.config.schema.section import (
     AnyOf,
     FrozenMap,
@@ -93,10 +93,15 @@ class ThresholdSettings(Section):
 
 
 class WhenSettings(Section):
-    """Conditions of a rule: all that are given must hold; an empty tuple, mapping or ``None`` is not tested."""
+    """Conditions of a rule: all that are given must hold; an empty tuple, mapping or ``None`` is not tested.
+
+    What a request's hints leave open, its task type and its risk, is taken as a trained model infers it; the risk
+    domain always is.
+    """
 
     task_type: AnyOf[TaskType] = ()
     risk: AnyOf[Literal["low", "medium", "high"]] = ()
+    risk_domain: AnyOf[Literal["law", "medicine", "finance", "security", "operations"]] = ()
     user_tier: AnyOf[Text] = ()
     output: AnyOf[Literal["text", "json_object", "json_schema", "regex", "choices"]] = ()
     quality: AnyOf[Literal["standard", "high"]] = ()
@@ -163,6 +168,7 @@ class PolicySettings(Section):
     """Who decides.
 
     Attributes:
+        certificate: what ``specroute calibrate`` wrote; its cuts replace those of ``thresholds``. Not loaded here.
         thresholds: read with kind ``thresholds`` only.
         tier: the tier of kind ``always``, ``None`` otherwise.
         rules: run before scoring; the first match wins.
@@ -170,6 +176,7 @@ class PolicySettings(Section):
 
     kind: Literal["thresholds", "always"] = "thresholds"
     thresholds: ThresholdSettings = ThresholdSettings()
+    certificate: ReadableFile | None = None
     tier: Text | None = None
     rules: tuple[RuleSettings, ...] = ()
 
@@ -179,6 +186,11 @@ class PolicySettings(Section):
             raise refuse("missing; kind 'always' needs a tier, such as tier: mini", at=("tier",))
         if self.kind == "always" and "thresholds" in self.model_fields_set:
             raise refuse("belongs to kind 'thresholds'; remove it, or write kind: thresholds", at=("thresholds",))
+        if self.kind == "always" and self.certificate is not None:
+            raise refuse("belongs to kind 'thresholds'; remove it, or write kind: thresholds", at=("certificate",))
+        if self.certificate is not None and (given := given_keys(self.thresholds, ("direct_mini", "direct_large"))):
+            message = "comes from the certificate; remove it here, or remove policy.certificate"
+            raise refuse(message, at=("thresholds", given[0]))
         if self.kind == "thresholds" and self.tier is not None:
             raise refuse("belongs to kind 'always'; remove it, or write kind: always", at=("tier",))
         return self

@@ -22,9 +22,11 @@ def explain(decision: pb.Decision) -> str:
 
 def _lines(decision: pb.Decision) -> Iterator[str]:
     prediction, plan = decision.prediction, decision.plan
-    scores = ", ".join(f"{tier} {score.p_accept:.3f}" for tier, score in sorted(prediction.tiers.items()))
+    scores = ", ".join(f"{tier} {_score(score)}" for tier, score in sorted(prediction.tiers.items()))
     known = scores or f"none ({prediction.fallback_reason or 'no model'})"
     yield f"predicted  P(acceptable): {known}; model {prediction.model_version}; {prediction.input_tokens} input tokens"
+    if seems := _profile(prediction):
+        yield f"profile    {seems}"
     yield f"planned    {_word(pb.PlanKind.Name(plan.kind), 'PLAN_KIND_')} ({plan.reason}): {plan.explanation}"
     for excluded in plan.excluded_tiers:
         yield f"excluded   {excluded.tier}: {excluded.reason}"
@@ -43,6 +45,28 @@ def _lines(decision: pb.Decision) -> Iterator[str]:
     spent = ", ".join(f"{timing.stage} {_us(timing.duration)}" for timing in decision.timings)
     if spent:
         yield f"overhead   {spent}"
+
+
+def _score(score: pb.TierPrediction) -> str:
+    if score.p_low == score.p_high:
+        return f"{score.p_accept:.3f}"
+    return f"{score.p_accept:.3f} ({score.p_low:.3f} to {score.p_high:.3f})"
+
+
+def _profile(prediction: pb.Prediction) -> str:
+    parts = (
+        ("task", prediction.task_type, prediction.task_type_inferred, prediction.task_type_confidence),
+        ("risk", prediction.risk, prediction.risk_inferred, prediction.risk_confidence),
+        ("domain", prediction.risk_domain, True, prediction.risk_domain_confidence),
+    )
+    known = [
+        f"{name} {value}" + (f" (inferred, {confidence:.0%})" if inferred else "")
+        for name, value, inferred, confidence in parts
+        if value
+    ]
+    if prediction.novelty:
+        known.append(f"novelty {prediction.novelty:.2f}")
+    return ", ".join(known)
 
 
 def _attempt(attempt: pb.Attempt) -> str:
