@@ -5,9 +5,11 @@ Exit codes: 0 done, 1 failure, 2 usage. Heavy imports wait until a verb needs th
 
 import typer
 
+from specroute.cli.calibrate import calibrate
 from specroute.cli.call import decide, route
 from specroute.cli.check_config import check_config
 from specroute.cli.demo import demo
+from specroute.cli.evaluate import evaluate
 from specroute.cli.serve import serve
 from specroute.cli.simulate import simulate
 from specroute.cli.train import train
@@ -25,6 +27,8 @@ app.command()(decide)
 app.command("check-config")(check_config)
 app.command()(simulate)
 app.command()(train)
+app.command()(calibrate)
+app.command()(evaluate)
 
 
 def main() -> None:

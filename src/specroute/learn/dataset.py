@@ -21,7 +21,8 @@ mini_verbal_conf  number   the confidence that the mini stated, in [0, 1]; optio
 prompt_id         text     names the prompt in reports; default: ``source:`` and 12 hex digits of its SHA-1
 group_id          text     near-duplicate prompts share one, and no split separates them; default: the prompt
 source            text     where the prompt is from; for reports only, never a feature; default: ``all``
-subject           text     of what it is; for reports only, never a feature; optional
+subject           text     of what it is; for reports, and to learn risk domains from, never a feature; optional
+task_type         text     one of the service's task types, to learn those from, never a feature; optional
 source_repo       text     public repository of the source; for the model card; optional
 licence           text     its licence; for the model card; optional
 ================  =======  =====================================================================================
@@ -50,7 +51,7 @@ ACCEPTABLE_SCORE = 0.99
 _NUMBERS = ("mini_input_tokens", "mini_output_tokens", "large_input_tokens", "large_output_tokens")
 _SHARES = ("mini_logprob_conf", "mini_verbal_conf")
 HASHED_COLUMNS = (
-    *("prompt", "pair", "mini_correct", "large_correct", "group_id", "source", "subject"),
+    *("prompt", "pair", "mini_correct", "large_correct", "group_id", "source", "subject", "task_type"),
     *("mini_response", "large_response", *_NUMBERS, *_SHARES),
 )
 """What the data hash covers: all that training, certificates and reports depend on."""
@@ -78,6 +79,7 @@ class Outcome:
     mini_logprob_conf: float | None = None
     mini_verbal_conf: float | None = None
     subject: str = ""
+    task_type: str = ""
     prompt_id: str = ""
 
 
@@ -178,6 +180,7 @@ def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
         **numbers,
         **shares,
         subject=_text(path, number, row, "subject") or "",
+        task_type=_text(path, number, row, "task_type") or "",
         prompt_id=_text(path, number, row, "prompt_id") or f"{source}:{hashlib.sha1(encoded).hexdigest()[:12]}",
     )
 

@@ -1,0 +1,1 @@
+"""What a request seems to be: its task type, its risk and its risk domain, learnt from labelled prompts."""

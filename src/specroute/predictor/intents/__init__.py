@@ -1,0 +1,1 @@
+"""INFER. What a request seems to be, from how its text begins and ends: task type, risk and risk domain."""
