@@ -17,13 +17,14 @@ from specroute.core.errors import RouteError
 from specroute.core.stream import Delta, Superseded
 from specroute.engine.executor import Executor
 from specroute.engine.referee import RaceRules
-from specroute.engine.router import Arrival, Router, Validation
+from specroute.engine.router import Arrival, Router
 from specroute.engine.tiers import BoundedUpstream, ServedTier
 from specroute.guards.early_commit import EarlyCommits
 from specroute.policy.planner import Planner
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.upstreams.simulated.profile import seeded
 from specroute.validators.judge import ConfiguredValidator
+from specroute.validators.panel import Validation
 from specroute.validators.registry import BUILT_IN
 
 if TYPE_CHECKING:

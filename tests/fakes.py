@@ -19,19 +19,21 @@ from specroute.core.stream import Committed, Decided, Delta, Superseded
 from specroute.core.tier import Price, Tier
 from specroute.engine.executor import Executor
 from specroute.engine.referee import RaceRules
-from specroute.engine.router import Arrival, Routed, Router, Validation
+from specroute.engine.router import Arrival, Routed, Router
 from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
 from specroute.guards.early_commit import EarlyCommits
 from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.validators.completeness import Complete
 from specroute.validators.contract import OutputContract
 from specroute.validators.judge import ConfiguredValidator
+from specroute.validators.panel import Validation
 from specroute.validators.refusal import NotRefusal
 
 if TYPE_CHECKING:
     from specroute.core.request import ToolCall
     from specroute.core.stream import DeliveryWish, StreamEvent
     from specroute.policy.rules import Rule
+    from specroute.validators.panel import Configured
 
 T = TypeVar("T")
 
@@ -160,8 +162,11 @@ async def sleep_until(at_s: float, ticks: int = 0) -> None:
 class FixedPredictor:
     """Predicts the same for every request, and counts how often it was asked."""
 
-    def __init__(self, p_accept: Mapping[str, float] | None = None, fallback_reason: str = "") -> None:
-        self.prediction = Prediction(p_accept or {}, model_version="fixed", fallback_reason=fallback_reason)
+    def __init__(
+        self, p_accept: Mapping[str, float] | None = None, fallback_reason: str = "", *, version: str = "fixed"
+    ) -> None:
+        self.version = version
+        self.prediction = Prediction(p_accept or {}, model_version=version, fallback_reason=fallback_reason)
         self.asked = 0
 
     def predict(self, request: RouteRequest) -> Prediction:
@@ -471,8 +476,8 @@ def router_of(
     p_accept: Mapping[str, float] | None = None,
     rules: Iterable[Rule] = (),
     race: RaceRules | None = None,
-    validators: Sequence[ConfiguredValidator] = BUILT_IN_VALIDATORS,
-    extra_validators: Mapping[str, ConfiguredValidator] | None = None,
+    validators: Sequence[Configured] = BUILT_IN_VALIDATORS,
+    extra_validators: Mapping[str, Configured] | None = None,
     max_attempts: int = 4,
     early_commits: EarlyCommits | None = None,
     fallback_reason: str = "",
@@ -491,7 +496,7 @@ def router_of(
         planner,
         predictor,
         executor,
-        validation=Validation(tuple(validators), extra_validators or {}),
+        validation=Validation(validators, extra_validators or {}),
         telemetry=telemetry,
     )
     upstreams = {
@@ -513,7 +518,7 @@ def pair_of(
     max_attempts: int = 4,
     mini_timeouts: Timeouts | None = None,
     cancel_stops_billing: bool = True,
-    validators: Sequence[ConfiguredValidator] = BUILT_IN_VALIDATORS,
+    validators: Sequence[Configured] = BUILT_IN_VALIDATORS,
     early_commits: EarlyCommits | None = None,
 ) -> Service:
     """A service of two tiers whose every plan is of the kind ``plan``: direct, cascade, hedge or race."""

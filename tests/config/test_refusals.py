@@ -191,8 +191,60 @@ POLICY = [
 
 REST = [
     (
+        "validation: {validators: [verifyer]}",
+        "validation.validators[0]: unknown validator 'verifyer'; use complete, not_refusal, output_contract, ",
+    ),
+    (
         "validation: {validators: [verifier]}",
-        "validation.validators[0]: unknown validator 'verifier'; use complete, not_refusal, output_contract, ",
+        "validation.validators[0]: no model to verify with; add model: PATH to it, or write predictor: {model: PATH}",
+    ),
+    (
+        "validation: {validators: [{name: verifier, model: no/such}]}",
+        "validation.validators[0].model: no model at no/such; train one with 'specroute train', or remove the key for",
+    ),
+    (
+        "validation: {validators: [{name: verifier, model: ., min_p: 1.5}]}",
+        "validation.validators[0].min_p: 1.5 is too large; write 1 or less",
+    ),
+    (
+        "validation: {validators: [{name: safety, webhook: safety.internal/check}]}",
+        "validation.validators[0].webhook: not an http or https URL with a host; write for example ",
+    ),
+    (
+        "validation: {validators: [{name: safety, webhook: 'http://me:pass@host/check'}]}",
+        "validation.validators[0].webhook: a URL holds no user or password; remove it and use api_key_env or api_key_f",
+    ),
+    (
+        "validation: {validators: [{name: safety, webhook: 'http://169.254.169.254/check'}]}",
+        "validation.validators[0].webhook: 169.254.169.254 is a link-local or multicast address; ",
+    ),
+    (
+        "validation: {validators: [{name: complete, webhook: 'http://host/check'}]}",
+        "validation.validators[0].name: 'complete' is built in; give your own validator another name",
+    ),
+    (
+        "validation: {validators: [{name: My Check, webhook: 'http://host/check'}]}",
+        "validation.validators[0].name: 'My Check' is not a webhook's name; write lower-case letters, digits and '_'",
+    ),
+    (
+        "validation: {validators: [{name: safety, webhook: 'http://host/check', use: 'a:b'}]}",
+        "validation.validators[0].use: a webhook and a class at once; keep one",
+    ),
+    (
+        "validation: {validators: [{name: complete, contract: true}]}",
+        "validation.validators[0].contract: belongs to a webhook; remove it, or add 'webhook: URL'",
+    ),
+    (
+        "validation: {validators: [{name: complete, timeout: 1s}]}",
+        "validation.validators[0].timeout: belongs to a webhook; remove it, or add 'webhook: URL'",
+    ),
+    (
+        "validation: {validators: [{name: safety, webhook: 'http://host/check', timeout: 0s}]}",
+        "validation.validators[0].timeout: 0s would end every call at once; write a duration above 0s",
+    ),
+    (
+        "validation: {validators: [{name: consistent, min_stated: 0.5}]}",
+        "validation.validators[0].min_stated: belongs to the validator 'confidence'; remove it",
     ),
     ("validation: {validators: [complete, complete]}", "validation.validators[1]: 'complete' is taken; give it a name"),
     (
@@ -205,7 +257,7 @@ REST = [
     ),
     (
         "validation: {validators: [{name: complete, min_p: 0.5}]}",
-        "validation.validators[0].min_p: unknown key; did you mean 'min_logprob'?",
+        "validation.validators[0].min_p: belongs to the validator 'verifier'; remove it",
     ),
     (
         "validation: {validators: [{name: complete, min_tokens: 5}]}",

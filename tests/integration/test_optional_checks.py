@@ -64,6 +64,37 @@ async def test_an_answer_of_unsure_tokens_is_rejected_as_the_configuration_says(
     assert attempts[0] == first
 
 
+async def test_two_rules_may_give_the_same_check_other_options(upstream: MockUpstream, nonce: str) -> None:
+    rules = [
+        {
+            "name": name,
+            "when": {"labels": {"care": name}},
+            "start": "mini",
+            "validators": [{"name": "confidence", "quantile": 0.5, "min_logprob": bound, "min_tokens": 2}],
+        }
+        for name, bound in (("much", -1.0), ("little", -9.0))
+    ]
+    prompt = upstream.on(nonce, mini=unsure(*OSLO, logprob=-3.0), large=says(*OSLO))
+    configured = document(upstream, logprobs=True)
+    async with serving(configured | {"policy": configured["policy"] | {"rules": rules}}) as service:
+        tiers = [
+            (await service.client.route(prompt, labels={"care": care})).tier for care in ("much", "little", "none")
+        ]
+
+    assert tiers == ["large", "mini", "mini"]
+
+
+async def test_an_answer_that_states_little_confidence_and_one_with_a_wrong_sum_are_rejected(
+    upstream: MockUpstream, nonce: str
+) -> None:
+    async with serving(document(upstream, "confidence", "consistent")) as service:
+        unsure_of_it = await ended(service, upstream, f"{nonce}a", says("It is Oslo.\nConfidence: 40%"))
+        wrong_sum = await ended(service, upstream, f"{nonce}b", says("They cost 12 * 7 = 82 crowns."))
+
+    assert unsure_of_it[0] == ("mini", REJECTED, "stated_unsure")
+    assert wrong_sum[0] == ("mini", REJECTED, "arithmetic_wrong")
+
+
 async def test_an_answer_that_is_caught_in_a_loop_is_cut_off(upstream: MockUpstream, nonce: str) -> None:
     async with serving(document(upstream, "not_repetitive")) as service:
         attempts = await ended(service, upstream, nonce, drips("and so on, ", every_s=0.001))

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from specroute.learn.metrics import (
+    METRICS,
+    apgr,
     auroc,
     brier,
     expected_calibration_error,
@@ -71,3 +73,29 @@ def test_a_model_does_not_differ_from_itself() -> None:
     figures = measure_difference(labels, p, p, resamples(np.arange(20), 0))
 
     assert all(figure.to_json() == {"value": 0.0, "lo": 0.0, "hi": 0.0} for figure in figures.values())
+
+
+def test_resampled_metrics_are_what_the_metrics_are_under_each_draw() -> None:
+    draw = np.random.default_rng(4)
+    labels = (draw.random(60) < 0.6).astype(np.float64)
+    p = np.round(draw.random(60), 1)  # with ties
+    draws = resamples(draw.integers(0, 30, 60), 1)
+
+    for name, figure in measure(labels, p, draws).items():
+        one_by_one = [METRICS[name](labels, p, weights) for weights in draws]
+        assert (figure.lo, figure.hi) == pytest.approx(tuple(np.nanpercentile(one_by_one, [2.5, 97.5])), abs=2e-6)
+
+
+def test_apgr_of_a_perfect_order_is_above_one_half_and_of_its_reverse_below() -> None:
+    mini, large = np.array([1.0, 1.0, 0.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0])
+
+    assert apgr(mini, large, 1.0 - mini) == pytest.approx(0.75)
+    assert apgr(mini, large, mini) == pytest.approx(0.25)
+    assert np.isnan(apgr(large, mini, mini))
+
+
+def test_apgr_of_a_random_order_is_one_half() -> None:
+    draw = np.random.default_rng(0)
+    mini, large = (draw.random(20_000) < 0.6).astype(float), (draw.random(20_000) < 0.8).astype(float)
+
+    assert apgr(mini, large, draw.random(20_000), bins=10) == pytest.approx(0.5, abs=0.02)

@@ -9,7 +9,7 @@ from specroute.predictor.artifact import read_manifest
 from specroute.predictor.predictor import OnnxPredictor
 
 FOLDER = Path(__file__).parents[2] / "router_models" / "default"
-LEAST_AUROC = 0.70
+LEAST_AUROC = 0.71
 
 _PER_SCRIPT = {
     "chinese": ("水的沸点是多少?", "请证明素数有无穷多个,并指出证明中用到的每一个假设。"),
@@ -37,15 +37,24 @@ def test_it_loads_and_its_golden_vectors_hold(predictor: OnnxPredictor) -> None:
 
 def test_its_card_names_its_version_and_it_is_small() -> None:
     assert read_manifest(FOLDER).version in (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 5_000_000
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 25_000_000
 
 
-def test_it_beats_the_mean_per_source_and_the_length_on_its_test_file() -> None:
+def test_it_beats_what_needs_no_model_on_its_test_file() -> None:
     gains = read_manifest(FOLDER).metrics["test"]["gain_over"]
 
-    for baseline in ("source_mean", "length"):
-        assert gains[baseline]["auroc"]["lo"] > 0.0
-        assert gains[baseline]["log_loss"]["hi"] < 0.0
+    for baseline in ("source_mean", "subject_mean", "length", "shuffle"):
+        for source in ("pooled", "mmlu_pro_conf"):
+            assert gains[baseline][source]["auroc"]["lo"] > 0.0
+            assert gains[baseline][source]["log_loss"]["hi"] < 0.0
+
+
+def test_on_no_source_is_it_worse_than_the_sources_mean() -> None:
+    gains = read_manifest(FOLDER).metrics["test"]["gain_over"]["source_mean"]
+
+    for figures in gains.values():
+        assert figures["auroc"]["value"] is None or figures["auroc"]["value"] > -0.02
+        assert figures["log_loss"]["value"] < 0.02
 
 
 @pytest.mark.parametrize("script", _PER_SCRIPT)
@@ -59,6 +68,29 @@ def test_scripts_do_not_share_a_score(predictor: OnnxPredictor) -> None:
     scores = [predictor.score(texts[0]) for texts in _PER_SCRIPT.values()]
 
     assert len({round(score, 4) for score in scores}) == len(scores)
+
+
+_UNLIKE = (
+    "Write a short poem about autumn leaves falling in a quiet village.",
+    "I feel a little lonely today and would like to chat about my week.",
+    "Draft a kind letter to my neighbour about the noise on Sunday mornings.",
+    *(text for texts in _PER_SCRIPT.values() for text in texts),
+)
+
+
+@pytest.mark.parametrize("text", _UNLIKE)
+def test_writing_chat_and_other_languages_are_novel_and_uncertain(predictor: OnnxPredictor, text: str) -> None:
+    scores, _ = predictor.score_full(text)
+
+    assert scores.novelty > 0.9
+    assert scores.p_low < 0.85
+    assert scores.p_high - scores.p_low > 0.25
+
+
+def test_what_was_left_out_of_training_was_found_novel_and_its_interval_wider() -> None:
+    for item in read_manifest(FOLDER).metrics["left_out"]:
+        assert item["median_novelty"] > 0.9 > item["median_novelty_seen"]
+        assert item["median_width"] > item["median_width_seen"]
 
 
 def test_it_ranks_recorded_outcomes(predictor: OnnxPredictor) -> None:

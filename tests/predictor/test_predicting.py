@@ -24,7 +24,7 @@ def _predictor(model: bytes) -> OnnxPredictor:
     return OnnxPredictor(
         OnnxModel(model),
         FeatureExtractor(FeatureSettings()),
-        tier="mini",
+        tiers=("mini", "large"),
         version="v1",
         clock=lambda: float(next(ticks)),
     )
@@ -39,10 +39,32 @@ def test_a_prediction_says_what_scored_and_how_long_it_took() -> None:
 
     prediction = predictor.predict(_request("hello"))
 
-    assert dict(prediction.p_accept) == {"mini": 0.25}
+    assert dict(prediction.p_accept) == {"mini": 0.25, "large": 0.25 * 0.875 + 0.75 * 0.5}
     assert prediction.model_version == "v1"
     assert prediction.fallback_reason == ""
     assert prediction.elapsed_s == 0.5
+
+
+def test_a_prediction_says_how_sure_it_is_and_what_escalating_may_gain() -> None:
+    prediction = _predictor(constant()).predict(_request("hello"))
+
+    assert prediction.interval("mini") == (0.125, 0.5)
+    low, high = prediction.intervals["large"]
+    assert low <= prediction.p_accept["large"] <= high
+    assert prediction.p_rescue == 0.5
+    assert prediction.output_tokens == 147  # exp(5) - 1
+    assert prediction.novelty == 0.75
+
+
+def test_the_log_odds_are_the_graphs_own() -> None:
+    assert _predictor(constant()).logit("hello") == pytest.approx(-1.0986123)
+    assert _predictor(constant()).score("hello") == 0.25
+
+
+def test_without_a_model_for_it_nothing_is_inferred() -> None:
+    prediction = _predictor(constant()).predict(_request("hello"))
+
+    assert prediction.task_type == prediction.risk == prediction.risk_domain == ("", 0.0)
 
 
 @pytest.mark.parametrize(

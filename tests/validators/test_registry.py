@@ -24,6 +24,7 @@ def test_the_built_in_validators_carry_the_names_they_are_listed_under() -> None
         "not_repetitive",
         "same_script",
         "confidence",
+        "consistent",
     }
 
 
@@ -46,7 +47,9 @@ def test_a_users_validator_is_a_class_a_function_or_an_object(attribute: str) ->
         (f"{MODULE}:NeedsArguments", "calling it without arguments failed"),
         (f"{MODULE}:Nameless", "`name`"),
         (f"{MODULE}:TakesABuiltInName", "built-in"),
+        (f"{MODULE}:TakesTheVerifiersName", "built-in"),
         (f"{MODULE}:WithoutContract", "`is_contract`"),
+        (f"{MODULE}:HalfLearnt", "`is_learnt` is a bool"),
         (f"{MODULE}:Asynchronous", "not async"),
         (f"{MODULE}:WithoutCompletion", "(request, completion)"),
         (f"{MODULE}:WithoutJudge", "`judge(request, completion) -> Verdict`"),

@@ -31,6 +31,14 @@ class TakesABuiltInName(Polite):
     name = "complete"
 
 
+class TakesTheVerifiersName(Polite):
+    name = "verifier"
+
+
+class HalfLearnt(Polite):
+    is_learnt = "somewhat"
+
+
 class WithoutContract(Polite):
     is_contract = "yes"  # type: ignore[assignment]  # what is wrong with it
 

@@ -26,18 +26,38 @@ def check_config(
     Example: specroute check-config config.example.yaml --no-secrets
     """
     from specroute.config import ConfigError, load_settings
+    from specroute.predictor.certificate import CertificateError
 
     try:
         settings = load_settings(path, None if no_secrets else os.environ)
+        promise = _promise(settings)
     except ConfigError as error:
         _refuse(path, error.errors, as_json=as_json)
         raise typer.Exit(1) from None
+    except CertificateError as error:
+        _refuse(path, (_certificate_problem(path, str(error)),), as_json=as_json)
+        raise typer.Exit(1) from None
     if as_json:
-        typer.echo(json.dumps(_facts(path, settings)))
+        typer.echo(json.dumps(_facts(path, settings, promise)))
         return
     typer.echo(f"{path}: ok")
-    for line in _summary(settings):
+    for line in _summary(settings, promise):
         typer.echo(f"  {line}")
+
+
+def _promise(settings: "Settings") -> str:
+    """Returns what the configured certificate promises; "": there is none. ``serve`` checks it against the model."""
+    from specroute.predictor.certificate import read_certificate
+
+    path = settings.policy.certificate
+    return "" if path is None else read_certificate(path).statement
+
+
+def _certificate_problem(path: Path, what: str) -> "Problem":
+    from specroute.config.parse import decode, parse
+
+    document = parse(str(path), decode(str(path), path.read_bytes()))
+    return document.problem(document.known(("policy", "certificate")), what)
 
 
 def _refuse(path: Path, problems: "tuple[Problem, ...]", *, as_json: bool) -> None:
@@ -49,7 +69,7 @@ def _refuse(path: Path, problems: "tuple[Problem, ...]", *, as_json: bool) -> No
         typer.echo(str(problem), err=True)
 
 
-def _summary(settings: "Settings") -> list[str]:
+def _summary(settings: "Settings", promise: str) -> list[str]:
     from specroute.config import policy_fingerprint
 
     tiers = ", ".join(f"{tier.name} ({_counted(len(tier.upstreams), 'upstream')})" for tier in settings.tiers)
@@ -58,7 +78,9 @@ def _summary(settings: "Settings") -> list[str]:
     return [
         f"tiers: {tiers}",
         f"policy: {settings.policy.kind}, {rules}, version {policy_fingerprint(settings)}",
+        *([f"certificate: {promise}"] if promise else []),
         f"predictor: {_predictor(settings)}",
+        f"validators: {', '.join(_validators(settings)) or 'none'}",
         f"listen: {settings.listen}, metrics {settings.metrics_listen}, {security}",
     ]
 
@@ -76,7 +98,12 @@ def _predictor(settings: "Settings") -> str:
     return f"fixed score: {prior or 'one tier, nothing to score'}"
 
 
-def _facts(path: Path, settings: "Settings") -> dict[str, object]:
+def _validators(settings: "Settings") -> list[str]:
+    items = settings.validation.validators
+    return [f"{item.name} (webhook{', contract' * item.contract})" if item.webhook else item.name for item in items]
+
+
+def _facts(path: Path, settings: "Settings", promise: str) -> dict[str, object]:
     from specroute.config import policy_fingerprint
 
     predictor = settings.predictor
@@ -86,9 +113,11 @@ def _facts(path: Path, settings: "Settings") -> dict[str, object]:
         "tiers": [{"name": tier.name, "upstreams": [item.name for item in tier.upstreams]} for tier in settings.tiers],
         "policy": settings.policy.kind,
         "policy_version": policy_fingerprint(settings),
+        "certificate": promise,
         "rules": [rule.name for rule in settings.policy.rules],
         "model": str(predictor.model) if predictor is not None and predictor.model is not None else None,
         "prior": dict(settings.prior_by_tier),
+        "validators": [item.name for item in settings.validation.validators],
         "listen": str(settings.listen),
         "metrics_listen": str(settings.metrics_listen),
         "tls": settings.tls.cert_file is not None,

@@ -12,8 +12,8 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from specroute.learn.training.folder import Run
-    from specroute.learn.training.train import TrainOptions
+    from specroute.learn.training.options import TrainOptions
+    from specroute.learn.training.writing.folder import Run
     from specroute.predictor.artifact import Manifest
 
 FAILURE = 1
@@ -36,23 +36,27 @@ def train(
     auxiliary: Annotated[
         bool, typer.Option(help="Also learn from rows of other pairs, where held-out groups show that it helps.")
     ] = True,
+    intents: Annotated[bool, typer.Option(help="Also learn what kind of task a request is, and its risk.")] = True,
+    verifier: Annotated[
+        bool, typer.Option(help="Also train the verifier, where there are enough recorded answers.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as one JSON object.")] = False,
 ) -> None:
-    """Train the predictor on recorded outcomes and write model.onnx, calibration.json, manifest.json and a model card.
+    """Train predictor and verifier on recorded outcomes; write graphs, calibration, manifest and model card.
 
-    Needed columns: prompt, pair, and mini_correct (true or false) or mini_score (0 to 1). Optional: group_id
-    (near-duplicate prompts share one), source, large_correct, source_repo, licence. Takes minutes on one core; the same
-    file and seed give the same bytes.
+    Needed columns: prompt, pair, and mini_correct (true or false) or mini_score (0 to 1). Worth having: large_correct,
+    mini_response (for the verifier), group_id (near-duplicate prompts share one), source; docs/outcomes.md has them
+    all. Takes minutes on one core; the same file and seed give the same bytes.
 
     Example: specroute train --outcomes outcomes.parquet --test test.parquet --out router_models/default
     """
     try:
-        from specroute.learn.training.train import TrainOptions
+        from specroute.learn.training.options import TrainOptions
     except ModuleNotFoundError as error:
         typer.echo(f"training needs {error.name}; install it with: pip install 'specroute[train]'", err=True)
         raise typer.Exit(FAILURE) from None
 
-    options = TrainOptions(pair=pair, seed=seed, use_auxiliary=auxiliary)
+    options = TrainOptions(pair=pair, seed=seed, use_auxiliary=auxiliary, use_intents=intents, use_verifier=verifier)
     try:
         run, manifest = _run(outcomes, test, out, options)
     except (ValueError, OSError) as error:
@@ -69,9 +73,9 @@ def _run(outcomes: Path, test: Path | None, out: Path, options: TrainOptions) ->
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from specroute.learn.dataset import read_outcomes
-    from specroute.learn.training.compare import compare
-    from specroute.learn.training.folder import Run, write_folder
+    from specroute.learn.training.measuring.compare import compare
     from specroute.learn.training.train import steps, train
+    from specroute.learn.training.writing.folder import Run, write_folder
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -104,13 +108,15 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 def _print(run: Run, manifest: Manifest, out: Path) -> None:
     from rich.console import Console
 
-    data, chosen = manifest.data, run.trained.chosen
+    data, training, known = manifest.data, manifest.training, manifest.metrics["out_of_fold"]["pooled"]
     typer.echo(f"{manifest.version} for {manifest.pair!r} written to {out}")
     typer.echo(
-        f"learnt from {data.rows:,} rows and {data.auxiliary_rows:,} of other pairs, calibrated on "
-        f"{data.calibration_rows:,}; C={chosen.inverse_penalty:g}, weight of other pairs "
-        f"{chosen.auxiliary_weight:g}; parity {manifest.parity_max_abs_error:.1e}"
+        f"learnt from {data.rows:,} rows and {data.auxiliary_rows:,} of other pairs; "
+        f"C={training['inverse_penalty']:g}, weight of other pairs {training['auxiliary_weight']:g}; "
+        f"parity {manifest.parity_max_abs_error:.1e}"
     )
+    typer.echo(f"out of fold: AUROC {known['auroc']:.3f}, log-loss {known['log_loss']:.4f}, ECE {known['ece']:.3f}")
+    typer.echo("verifier: " + ("none, too few recorded answers" if manifest.verifier is None else "trained"))
     if run.comparison is None:
         typer.echo("no --test file: nothing was measured on unseen rows")
         return
@@ -122,14 +128,15 @@ def _print(run: Run, manifest: Manifest, out: Path) -> None:
 def _tables(test: dict[str, Any]) -> tuple[Table, Table]:
     from rich.table import Table
 
-    metrics = ("auroc", "log_loss", "brier", "ece")
+    metrics = ("auroc", "log_loss", "brier", "ece", "apgr_deciles")
     results = Table("source", "rows", "method", *metrics, title="test file, 95 % intervals by group")
     for source, count in test["rows"].items():
         for method, figures in test["figures"].items():
             results.add_row(source, str(count), method, *(_figure(figures[source][name]) for name in metrics))
-    gains = Table("baseline", *metrics, title="the model less a baseline, pooled")
-    for baseline, figures in test["gain_over"].items():
-        gains.add_row(baseline, *(_figure(figures[name]) for name in metrics))
+    gains = Table("source", "baseline", "auroc", "log_loss", title="the model less a baseline")
+    for baseline, parts in test["gain_over"].items():
+        for source, figures in parts.items():
+            gains.add_row(source, baseline, *(_figure(figures[name]) for name in ("auroc", "log_loss")))
     return results, gains
 
 

@@ -44,6 +44,11 @@ class Upstream(Protocol):
 class Predictor(Protocol):
     """Scores a request; never raises, never awaits."""
 
+    @property
+    def version(self) -> str:
+        """What its predictions carry as ``model_version``."""
+        ...
+
     def predict(self, request: RouteRequest) -> Prediction:
         """Returns the calibrated chance of each tier, or a prediction that says why there is none."""
         ...
@@ -62,6 +67,34 @@ class Validator(Protocol):
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns ACCEPT, REJECT or ABSTAIN with a snake_case reason; pure, bounded in time, does not raise."""
+        ...
+
+
+class LearntValidator(Validator, Protocol):
+    """A validator that was trained on the answers of tiers that have a stronger one behind them.
+
+    Where ``is_learnt`` is true it judges only those: not the answers of DIRECT plans, and not of a plan's last leg. A
+    validator without the attribute judges every answer.
+    """
+
+    is_learnt: bool
+
+
+class AsyncValidator(Protocol):
+    """Judges a whole answer by asking elsewhere; ``name`` and ``is_contract`` as in ``Validator``.
+
+    It is asked after the validators, about an answer that they accepted; one with ``is_contract`` also about an answer
+    that only quality checks rejected, because that may be delivered yet.
+    """
+
+    name: str
+    is_contract: bool
+
+    async def review(self, request: RouteRequest, completion: Completion, *, tier: str) -> Verdict:
+        """Returns ACCEPT, REJECT or ABSTAIN with a snake_case reason about an answer of ``tier``.
+
+        It has a timeout of its own and raises nothing; a cancellation passes through and closes what was opened.
+        """
         ...
 
 

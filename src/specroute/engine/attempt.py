@@ -16,18 +16,17 @@ import anyio
 
 from specroute.core.errors import UpstreamError
 from specroute.core.outcome import AttemptEnd
-from specroute.validators.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from specroute.core.outcome import Chunk, Completion, Judgement
     from specroute.core.plan import Leg
     from specroute.core.ports import Telemetry
     from specroute.core.request import RouteRequest
+    from specroute.engine.judging import Judging
     from specroute.engine.ledger import Ledger, OpenAttempt
     from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
-    from specroute.validators.judge import ConfiguredValidator
 
 MIN_USEFUL_S = 0.005
 """No call starts with less time than this left: a loopback round trip with a first token takes a few milliseconds."""
@@ -88,6 +87,10 @@ class Listener(Protocol):
         """Whether there is still somebody to read the answer."""
         ...
 
+    def outvoted(self, leg: int) -> None:
+        """Takes note that the answer of ``leg`` cannot win, though it may be delivered yet: others may start."""
+        ...
+
     def is_committed(self, leg: int) -> bool:
         """Returns whether the caller has been told that ``leg`` gives the answer."""
         ...
@@ -108,7 +111,7 @@ class LegRunner:
         self,
         request: RouteRequest,
         ledger: Ledger,
-        validators: Sequence[ConfiguredValidator],
+        judging: Judging,
         *,
         listener: Listener,
         telemetry: Telemetry,
@@ -116,7 +119,7 @@ class LegRunner:
     ) -> None:
         self._request = request
         self._ledger = ledger
-        self._validators = validators
+        self._judging = judging
         self._listener = listener
         self._telemetry = telemetry
         self._clock = clock
@@ -138,7 +141,8 @@ class LegRunner:
                 attempt = self._ledger.open(served.tier, upstream, (index, leg))
                 error = await self._call(index, attempt, upstream, until_s, in_own_task=in_own_task)
                 if attempt.closed is None:
-                    return self._judge(index, attempt)
+                    answer, is_final = self._judge(index, attempt)
+                    return answer if is_final else await self._review(answer, until_s)
                 if attempt.closed.end is AttemptEnd.REJECTED:
                     return LegEnd(attempt=attempt)
                 if attempt.closed.end is AttemptEnd.TIMED_OUT and attempt.sent_at_s is None:
@@ -235,16 +239,35 @@ class LegRunner:
         if attempt.transcript.output_tokens < timeouts.min_tokens_per_s * streamed_s:
             attempt.close(AttemptEnd.TIMED_OUT, "too_slow", now_s)
 
-    def _judge(self, index: int, attempt: OpenAttempt) -> LegEnd:
+    def _judge(self, index: int, attempt: OpenAttempt) -> tuple[LegEnd, bool]:
+        """Returns the judged answer, and whether that is all; else its attempt stays open until others were asked."""
         began_s = self._clock()
         completion = attempt.transcript.completion()
-        committed = self._listener.is_committed(index)
-        judgement = judge(self._validators, self._request, completion, committed=committed)
+        judgement = self._judging.judge(index, completion, committed=self._listener.is_committed(index))
         now_s = self._clock()
         self._ledger.judge_s += now_s - began_s
-        rejected = judgement.rejected_by
-        end = AttemptEnd.WON if rejected is None else AttemptEnd.REJECTED
-        attempt.close(end, "" if rejected is None else rejected.reason, now_s, judgement.verdicts)
+        is_final = not self._judging.reviewers_of(index, judgement)
+        if is_final:
+            _close_judged(attempt, judgement, now_s)
+        return LegEnd(completion, judgement, attempt), is_final
+
+    async def _review(self, answer: LegEnd, until_s: float) -> LegEnd:
+        completion, judgement, attempt = answer.completion, answer.judgement, answer.attempt
+        assert completion is not None
+        assert judgement is not None
+        assert attempt is not None
+        attempt.is_whole = True
+        if not judgement.accepted:
+            self._listener.outvoted(attempt.leg)
+        try:
+            judgement = await self._judging.review(attempt, completion, judgement, until_s)
+        except anyio.get_cancelled_exc_class():
+            if judgement.accepted:
+                attempt.close_cancelled(self._clock(), judgement.verdicts)
+            else:
+                _close_judged(attempt, judgement, self._clock())
+            raise
+        _close_judged(attempt, judgement, self._clock())
         return LegEnd(completion, judgement, attempt)
 
     def _close_timed_out(self, attempt: OpenAttempt, upstream: BoundedUpstream, until_s: float) -> None:
@@ -258,3 +281,9 @@ class LegRunner:
         else:
             reason = "idle_timeout"
         attempt.close(AttemptEnd.TIMED_OUT, reason, now_s)
+
+
+def _close_judged(attempt: OpenAttempt, judgement: Judgement, now_s: float) -> None:
+    rejected = judgement.rejected_by
+    end = AttemptEnd.WON if rejected is None else AttemptEnd.REJECTED
+    attempt.close(end, "" if rejected is None else rejected.reason, now_s, judgement.verdicts)

@@ -17,12 +17,12 @@ import anyio
 
 from specroute.core.outcome import Attempt, AttemptEnd, Delivery
 from specroute.engine.attempt import NO_ANSWER, LegRunner
+from specroute.engine.judging import Judging
 from specroute.engine.ledger import Ledger
 from specroute.engine.referee import Bounds, CommitTo, Deliver, Fail, Failure, Launch, RaceRules, Referee, Wait
 from specroute.engine.streaming.commit import CommitRule
 from specroute.engine.streaming.outlet import Outlet
 from specroute.engine.watch import Stream, Watch
-from specroute.validators.prefix import PrefixReview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from specroute.engine.attempt import LegEnd
     from specroute.engine.tiers import ServedTier
     from specroute.guards.early_commit import EarlyCommits
-    from specroute.validators.judge import ConfiguredValidator
+    from specroute.validators.panel import Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +84,17 @@ class Executor:
         deadline: Deadline,
         *,
         ledger: Ledger,
-        validators: Sequence[ConfiguredValidator],
+        panels: Sequence[Panel],
         streaming: tuple[DeliveryWish, EventSink] | None = None,
     ) -> Outcome:
         """Runs ``plan`` and returns its outcome; a failure of an upstream is part of it, never an exception.
 
         With ``streaming`` the answer is shown to its sink as it comes, all but the opening event and the end. When the
         caller goes away the cancellation passes through, after every call was closed and booked in ``ledger``.
+        ``panels``: who judges the answers, by leg, the escalation last.
         """
         legs = plan.legs if plan.escalation is None else (*plan.legs, plan.escalation)
-        stream = None if streaming is None else self._stream(request, legs, validators, *streaming)
+        stream = None if streaming is None else self._stream(request, legs, panels, *streaming)
         referee = Referee(
             legs,
             Bounds(deadline, request.constraints.on_budget, self._clock()),
@@ -102,18 +103,14 @@ class Executor:
             commit_rule=None if stream is None else stream.rule,
         )
         run = _Run(legs, self._tiers, referee, ledger, self._clock)
-        run.watch = Watch(
-            referee,
-            ledger,
-            lambda: PrefixReview(validators, request),
-            stream=stream,
-            run=run,
-            clock=self._clock,
-        )
+        judging = Judging(request, panels, deadline, ledger=ledger, clock=self._clock)
+        run.watch = Watch(referee, ledger, judging, stream=stream, run=run, clock=self._clock)
         run.runner = LegRunner(
-            request, ledger, validators, listener=run.watch, telemetry=self._telemetry, clock=self._clock
+            request, ledger, judging, listener=run.watch, telemetry=self._telemetry, clock=self._clock
         )
-        step = await (run.in_turn() if referee.is_sequential else run.together(deadline.stop_at_s))
+        # While an answer is reviewed that cannot win, the next leg runs already.
+        in_turn = referee.is_sequential and not (len(legs) > 1 and panels[0].contract_reviewers)
+        step = await (run.in_turn() if in_turn else run.together(deadline.stop_at_s))
         run.watch.finish(step, run.end_of(step))
         if step not in _TIME_OVER:
             await run.watch.flush()
@@ -125,12 +122,12 @@ class Executor:
         self,
         request: RouteRequest,
         legs: Sequence[Leg],
-        validators: Sequence[ConfiguredValidator],
+        panels: Sequence[Panel],
         wish: DeliveryWish,
         sink: EventSink,
     ) -> Stream:
         kinds = tuple(f"{leg.tier} {request.output.kind}" for leg in legs)
-        outlet = Outlet(sink, wish.mode, request=request, legs=legs, validators=validators)
+        outlet = Outlet(sink, wish.mode, request=request, legs=legs, validators=panels[-1].judges)
         rule = CommitRule(wish, lambda leg: self._early_commits.allows(kinds[leg]))
         return Stream(outlet, rule, self._early_commits, tuple(leg.tier for leg in legs), kinds)
 

@@ -42,6 +42,7 @@ class OpenAttempt:
         "cancelled_at_s",
         "closed",
         "first_token_at_s",
+        "is_whole",
         "launched_at_s",
         "sent_at_s",
         "tier",
@@ -63,6 +64,7 @@ class OpenAttempt:
         self.sent_at_s: float | None = None
         self.transcript = Transcript(upstream.upstream.model)
         self.closed: Attempt | None = None
+        self.is_whole = False
 
     def close(
         self,
@@ -79,7 +81,8 @@ class OpenAttempt:
             AssertionError: it was closed before: a bug.
         """
         assert self.closed is None, f"attempt closed twice: {self.closed.end} then {end}"
-        usage, cost = self._usage_and_cost(end, cut_short=cut_short or end in _CUT_SHORT)
+        cut_short = cut_short or (end in _CUT_SHORT and not self.is_whole)
+        usage, cost = self._usage_and_cost(end, cut_short=cut_short)
         first = self.first_token_at_s
         self.closed = Attempt(
             tier=self.tier.name,
@@ -98,10 +101,10 @@ class OpenAttempt:
             cancel_latency_s=None if self.cancelled_at_s is None else max(0.0, now_s - self.cancelled_at_s),
         )
 
-    def close_cancelled(self, now_s: float) -> None:
+    def close_cancelled(self, now_s: float, verdicts: tuple[Verdict, ...] = ()) -> None:
         """Ends the attempt as whoever cancelled it said; unsaid, its caller went away."""
         end, reason = self.cancelled_as
-        self.close(end, reason, now_s)
+        self.close(end, reason, now_s, verdicts)
 
     @property
     def leg(self) -> int:
@@ -145,6 +148,7 @@ class Ledger:
         self._attempts: list[OpenAttempt] = []
         self.commit: Commit | None = None
         self.judge_s = 0.0
+        self.review_s = 0.0
 
     def may_open(self) -> bool:
         """Returns whether the request may make another call."""

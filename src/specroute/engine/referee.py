@@ -7,7 +7,7 @@ every end of a leg and every timer, so each rule of the race stands here once, a
 1. The winner is the first accepted answer; of several that are known when it is asked, the cheapest. With
    ``prefer: cheapest`` an accepted answer is held while a cheaper leg runs, until the grace, the latency budget or the
    deadline ends.
-2. A leg starts at its time, or at once when all launched legs ended without an accepted answer.
+2. A leg starts at its time, or at once when no launched leg can win any more.
 3. Without an accepted answer at the latency budget, or when every leg has been judged: the answer of the strongest
    tier that only a quality check rejected, as degraded, or failure where the caller asked for it.
 4. A stream may fix its winner before the answer is whole (``engine.streaming.commit`` says when). From then on only
@@ -136,6 +136,7 @@ class Referee:
         self._reader_stalled = False
         self._next = 0
         self._running: set[int] = set()
+        self._outvoted: set[int] = set()
         self._ends: dict[int, LegEnd] = {}
         self._held_since_s: float | None = None
         self._out_of_time = False
@@ -158,9 +159,15 @@ class Referee:
         """Returns whether another leg than ``leg`` may still answer."""
         return len(self._running) > 1 or self._can_launch() or any(end.accepted for end in self._ends.values())
 
+    def outvoted(self, leg: int) -> None:
+        """Takes note that ``leg`` brought an answer that cannot win; whether it may be delivered yet is being asked."""
+        self._running.discard(leg)
+        self._outvoted.add(leg)
+
     def ended(self, leg: int, end: LegEnd) -> None:
         """Takes note of how ``leg`` ended."""
         self._running.discard(leg)
+        self._outvoted.discard(leg)
         self._ends[leg] = end
         self._out_of_time |= end.out_of_time
 
@@ -171,10 +178,8 @@ class Referee:
     def patience_s(self) -> float:
         """Returns the instant until which a leg that runs alone may go on."""
         budget_s = self._deadline.budget_at_s
-        if budget_s is None:
-            return self._deadline.stop_at_s
         ends_at_budget = self._on_budget is OnBudget.FAIL or self._best_rejected() is not None
-        return budget_s if ends_at_budget else self._deadline.stop_at_s
+        return budget_s if budget_s is not None and ends_at_budget else self._deadline.stop_at_s
 
     def next_step(self, now_s: float) -> Step:
         """Returns what to do at ``now_s``; a ``Launch`` or ``CommitTo`` counts as done when it is returned."""
@@ -185,10 +190,9 @@ class Referee:
         accepted = [leg for leg, end in self._ends.items() if end.accepted]
         if accepted:
             return self._with_answer(min(accepted), now_s)
-        step = self._time_over(now_s) or self.commit_due(now_s) or self._due(now_s)
-        if step is not None:
+        if (step := self._time_over(now_s) or self.commit_due(now_s) or self._due(now_s)) is not None:
             return step
-        if not self._running:
+        if not self._running and not self._outvoted:
             return self._give_up(self._why_exhausted())
         return Wait(self._wake_at_s(now_s))
 

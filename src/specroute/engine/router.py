@@ -26,7 +26,7 @@ from specroute.engine.referee import Failure
 from specroute.policy.rules import expected_output_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from specroute.core.deadline import Deadline
     from specroute.core.outcome import Attempt, Delivery
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from specroute.engine.executor import Executor
     from specroute.engine.ledger import Ledger
     from specroute.policy.planner import Planner
-    from specroute.validators.judge import ConfiguredValidator
+    from specroute.validators.panel import Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,6 @@ class Arrival:
     received_time_s: float
     deadline: Deadline
     admit_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """The configured validators, and those that rules add by name."""
-
-    configured: tuple[ConfiguredValidator, ...]
-    by_name: Mapping[str, ConfiguredValidator]
-
-    def for_plan(self, plan: Plan) -> tuple[ConfiguredValidator, ...]:
-        """Returns the validators that judge the answers of ``plan``."""
-        if not plan.validators:
-            return self.configured
-        return (*self.configured, *(self.by_name[name] for name in plan.validators))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +126,7 @@ class Router:
                     plan,
                     arrival.deadline,
                     ledger=ledger,
-                    validators=self._validation.for_plan(plan),
+                    panels=self._validation.for_plan(plan),
                     streaming=streaming,
                 )
             else:
@@ -186,6 +172,8 @@ class Router:
         timings_s = (("admit", arrival.admit_s), ("predict", prediction.elapsed_s), ("plan", planned.plan_s))
         if ledger is not None:
             timings_s = (*timings_s, ("judge", ledger.judge_s))
+            if ledger.review_s:
+                timings_s = (*timings_s, ("review", ledger.review_s))
         tiers = self._planner.tiers
         return Decision(
             request_id=request.request_id,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from specroute.core.outcome import Chunk
     from specroute.engine.attempt import LegEnd
+    from specroute.engine.judging import Judging
     from specroute.engine.ledger import Ledger, OpenAttempt
     from specroute.engine.referee import Fail, Referee
     from specroute.engine.streaming.commit import CommitRule
@@ -68,7 +69,7 @@ class Watch:
         self,
         referee: Referee,
         ledger: Ledger,
-        new_review: Callable[[], PrefixReview],
+        judging: Judging,
         *,
         stream: Stream | None,
         run: StepTaker,
@@ -76,7 +77,7 @@ class Watch:
     ) -> None:
         self._referee = referee
         self._ledger = ledger
-        self._new_review = new_review
+        self._judging = judging
         self._stream = stream
         self._run = run
         self._clock = clock
@@ -93,7 +94,8 @@ class Watch:
             return False
         outlet = stream.outlet
         outlet.heard(leg, attempt.transcript)
-        if attempt.transcript.text_length:  # tool calls are shown at the end, so they fix nothing before it
+        # Tool calls are shown at the end, so they fix nothing before it; what a reviewer has yet to see is not fixed.
+        if attempt.transcript.text_length and not self._judging.has_reviewers(leg):
             stream.rule.heard(leg, self._clock(), attempt.transcript.output_tokens, state)
         self._run.take_steps()
         if outlet.committed_leg == leg:
@@ -124,6 +126,12 @@ class Watch:
     def has_reader(self) -> bool:
         """Whether anybody still reads the stream; always, where there is none."""
         return self._stream is None or self._stream.outlet.has_reader
+
+    def outvoted(self, leg: int) -> None:
+        """Lets other legs start: the answer of ``leg`` cannot win, and is reviewed only as one to fall back on."""
+        self._referee.outvoted(leg)
+        self._run.take_steps()
+        self._run.show()
 
     def is_committed(self, leg: int) -> bool:
         """Returns whether ``leg`` was fixed as the winner while its answer came."""
@@ -185,7 +193,7 @@ class Watch:
         """Returns what the checks say of the answer so far; closes the attempt where they reject it."""
         known = self._reviews.get(leg)
         if known is None or known[0] is not attempt:
-            known = self._reviews[leg] = (attempt, self._new_review())
+            known = self._reviews[leg] = (attempt, self._judging.of_beginnings(leg))
         review = known[1]
         if not review.due(attempt.transcript.text_length):
             return review.state

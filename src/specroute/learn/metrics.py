@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Metric = Callable[[Floats, Floats, Floats], float]
+    Metric = Callable[[Floats, Floats, Floats | None], float]
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -62,9 +61,39 @@ def auroc(labels: Floats, p: Floats, weights: Floats | None = None) -> float:
 def expected_calibration_error(labels: Floats, p: Floats, weights: Floats | None = None) -> float:
     """Returns the mean distance of predicted and observed frequency over 15 bins of equal mass; ties share a bin."""
     weights = np.ones_like(labels) if weights is None else weights
-    below = np.searchsorted(np.sort(p), p)
-    bins = below * min(ECE_BINS, p.size) // p.size
-    return float(np.abs(np.bincount(bins, weights * (labels - p))).sum() / weights.sum())
+    return float(np.abs(np.bincount(_bins(p), weights * (labels - p))).sum() / weights.sum())
+
+
+def _bins(p: Floats) -> NDArray[np.int64]:
+    """Returns the bin of each row, in [0, ECE_BINS); equal probabilities share one."""
+    bins: NDArray[np.int64] = np.searchsorted(np.sort(p), p) * min(ECE_BINS, p.size) // p.size
+    return bins
+
+
+def apgr(mini: Floats, large: Floats, score: Floats, weights: Floats | None = None, bins: int | None = None) -> float:
+    """Returns the average performance gap recovered (Ong et al. 2024): PGR integrated over the share of large calls.
+
+    Args:
+        mini: float64[n], 0 or 1: whether the mini's answer is acceptable.
+        large: float64[n], likewise of the large model.
+        score: float64[n]; the highest are sent to the large model first.
+        weights: float64[n].
+        bins: PGR is read at this many evenly spaced shares, as RouteLLM's code does with 10; ``None``: at every row.
+
+    Returns:
+        The area by trapezoids; .5 for a random score; NaN where the large model is not better than the mini.
+    """
+    weights = np.ones_like(mini) if weights is None else weights
+    order = np.argsort(-score, kind="stable")
+    share = np.concatenate([[0.0], np.cumsum(weights[order])]) / weights.sum()
+    gain = np.concatenate([[0.0], np.cumsum((weights * (large - mini))[order])])
+    if not gain[-1] > 0.0:
+        return float("nan")
+    recovered = gain / gain[-1]
+    if bins is not None:
+        at = np.linspace(0.0, 1.0, bins + 1)
+        share, recovered = at, np.interp(at, share, recovered)
+    return float(np.trapezoid(recovered, share))
 
 
 METRICS: dict[str, Metric] = {
@@ -85,23 +114,54 @@ def resamples(groups: NDArray[np.int64], seed: int) -> Floats:
 
 def measure(labels: Floats, p: Floats, draws: Floats) -> dict[str, Figure]:
     """Returns every metric of ``METRICS`` with its interval over ``draws``."""
-    return {name: _figure(partial(metric, labels, p), draws) for name, metric in METRICS.items()}
+    return {name: _summary(metric(labels, p, None), _drawn(name, labels, p, draws)) for name, metric in METRICS.items()}
 
 
-def measure_difference(labels: Floats, p: Floats, baseline: Floats, draws: Floats) -> dict[str, Figure]:
-    """Returns every metric of ``p`` less that of ``baseline``, resampled together."""
+def measure_difference(
+    labels: Floats, p: Floats, baseline: Floats, draws: Floats, names: Iterable[str] = METRICS
+) -> dict[str, Figure]:
+    """Returns the metrics ``names`` of ``p`` less those of ``baseline``, resampled together."""
+    return {
+        name: _summary(
+            METRICS[name](labels, p, None) - METRICS[name](labels, baseline, None),
+            _drawn(name, labels, p, draws) - _drawn(name, labels, baseline, draws),
+        )
+        for name in names
+    }
 
-    def difference(metric: Metric, weights: Floats) -> float:
-        return metric(labels, p, weights) - metric(labels, baseline, weights)
 
-    return {name: _figure(partial(difference, metric), draws) for name, metric in METRICS.items()}
+def _drawn(name: str, labels: Floats, p: Floats, draws: Floats) -> Floats:
+    """Returns the metric under each row of weights: float64[resamples], what ``METRICS[name]`` gives one by one."""
+    drawn: Floats
+    total = draws.sum(axis=1)
+    if name == "ece":
+        distances = np.zeros((p.size, ECE_BINS))
+        distances[np.arange(p.size), _bins(p)] = labels - p
+        drawn = np.abs(draws @ distances).sum(axis=1) / total
+        return drawn
+    if name == "auroc":
+        order = np.argsort(p, kind="stable")
+        first = np.flatnonzero(np.diff(p[order], prepend=np.nan) != 0.0)
+        positive = np.add.reduceat((draws * labels)[:, order], first, axis=1)
+        negative = np.add.reduceat((draws * (1.0 - labels))[:, order], first, axis=1)
+        pairs = positive.sum(axis=1) * negative.sum(axis=1)
+        above = (positive * (np.cumsum(negative, axis=1) - negative / 2.0)).sum(axis=1)
+        drawn = np.divide(above, pairs, out=np.full(pairs.size, np.nan), where=pairs > 0.0)
+        return drawn
+    p = np.clip(p, _EDGE, 1.0 - _EDGE)
+    losses = (labels - p) ** 2 if name == "brier" else -(labels * np.log(p) + (1.0 - labels) * np.log1p(-p))
+    drawn = draws @ losses / total
+    return drawn
 
 
-def _figure(metric: Callable[[Floats], float], draws: Floats) -> Figure:
-    value = metric(np.ones(draws.shape[1]))
+def figure(metric: Callable[[Floats], float], draws: Floats) -> Figure:
+    """Returns ``metric`` of equal weights, and its interval over the weights ``draws``, float64[resamples, rows]."""
+    return _summary(metric(np.ones(draws.shape[1])), np.array([metric(weights) for weights in draws if weights.any()]))
+
+
+def _summary(value: float, drawn: Floats) -> Figure:
     if np.isnan(value):
         return Figure(None, None, None)
-    drawn = np.array([metric(weights) for weights in draws if weights.any()])
     tail = 50.0 * (1.0 - CONFIDENCE)
     lo, hi = np.nanpercentile(drawn, [tail, 100.0 - tail])
     return Figure(round(value, 6), round(float(lo), 6), round(float(hi), 6))

@@ -17,7 +17,7 @@ from specroute.learn.prices import PairPrices, answer_cost_usd
 from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.verifier.evidence import Evidence
-from specroute.predictor.verifier.validator import load_verifier_model
+from specroute.predictor.verifier.loading import load_verifier_model
 from specroute.validators.completeness import Complete
 from specroute.validators.judge import ConfiguredValidator, judge
 from specroute.validators.refusal import NotRefusal

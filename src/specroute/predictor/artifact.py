@@ -1,27 +1,33 @@
 """Describes a trained model on disk and proves, before it scores anything, that it is the one that was trained.
 
-A folder holds ``model.onnx``, ``calibration.json``, ``manifest.json`` and the model card. The manifest carries the
-SHA-256 of each file that a score depends on, because a flipped byte in the weights loads and answers confidently, and
-golden vectors, because a right file under a wrong feature extractor does too.
+A folder holds ``model.onnx``, ``calibration.json``, ``manifest.json``, the model card, out-of-fold scores and, where
+they were made, ``intents.onnx`` and ``verifier.onnx``. The manifest carries the SHA-256 of each file that a score
+depends on, because a flipped byte in the weights loads and answers confidently, and golden vectors, because a right
+file under a wrong feature extractor does too. Its version is a hash of all that scores depend on, so that model,
+calibration, verifier and whatever was certified with them are known to belong together.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from specroute.predictor.features import FEATURES_VERSION, FeatureSettings
+from specroute.predictor.intents.manifest import INTENTS_FILE, IntentsManifest
 from specroute.predictor.surface import SURFACE_NAMES
+from specroute.predictor.verifier.manifest import VERIFIER_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"
 CALIBRATION_FILE = "calibration.json"
+OUT_OF_FOLD_FILE = "out_of_fold.npy"
 CARD_FILE = "README.md"
 GOLDEN_TOLERANCE = 1e-5
 """The most by which a score may differ from its golden vector, and the exported model from the trained one."""
@@ -66,14 +72,16 @@ class DataManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: tuple[str, ...]
     rows: int
     auxiliary_rows: int
-    calibration_rows: int
 
 
 class GoldenVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A text and the calibrated probability that the model gave it when it was written."""
+    """A text and what the model said of it when it was written: probability, interval and novelty."""
 
     text: str
     p_accept: _Ratio
+    p_low: _Ratio
+    p_high: _Ratio
+    novelty: _Ratio
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         format_version: of this structure.
         name: the kind of model.
-        version: ``name`` and 12 hex digits of the content's hash: equal versions score equally.
+        version: ``name`` and 12 hex digits of the hash of all that scores depend on: equal versions score equally.
         tiers: cheapest first; the score is of the first, the last is taken as acceptable.
         pair: the two models whose recorded answers were learnt from, ``mini|large``.
         files: SHA-256 of every file that a score depends on.
@@ -90,6 +98,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parity_max_abs_error: the largest difference between exported and trained probabilities.
         metrics: what was measured, and on what.
         golden: texts and scores, checked at load.
+        intents: the description of ``intents.onnx``; ``None``: there is none.
+        verifier: the description of ``verifier.onnx``, which its own loader reads; ``None``: there is none.
     """
 
     format_version: int
@@ -104,6 +114,24 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parity_max_abs_error: float
     metrics: dict[str, Any]  # as above
     golden: Annotated[tuple[GoldenVector, ...], msgspec.Meta(min_length=1)]
+    intents: IntentsManifest | None = None
+    verifier: dict[str, Any] | None = None  # as above
+
+    def expected_version(self) -> str:
+        """Returns what ``version`` is if every part is the one that was written."""
+        return content_version(self.name, self.scoring_parts())
+
+    def scoring_parts(self) -> dict[str, Any]:
+        """Returns as plain values all that a score depends on."""
+        names = ("format_version", "tiers", "pair", "features", "files", "intents", "verifier")
+        parts: dict[str, Any] = msgspec.to_builtins({name: getattr(self, name) for name in names})
+        return parts
+
+
+def content_version(name: str, parts: dict[str, Any]) -> str:
+    """Returns the version of a model made of ``parts``, ``Manifest.scoring_parts``."""
+    content = json.dumps(parts, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"{name}-{hashlib.sha256(content.encode('ascii')).hexdigest()[:12]}"
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -125,6 +153,11 @@ def read_manifest(folder: Path) -> Manifest:
             f"features.version is {manifest.features.version}, this version of specroute extracts {FEATURES_VERSION}"
         )
         raise ModelArtifactError(path, problem)
+    if manifest.version != (expected := manifest.expected_version()):
+        raise ModelArtifactError(path, f"version is {manifest.version!r}, but its parts are those of {expected!r}")
+    for file, part in ((INTENTS_FILE, manifest.intents), (VERIFIER_FILE, manifest.verifier)):
+        if (part is None) == (file in manifest.files):
+            raise ModelArtifactError(path, f"its parts and its files disagree on whether there is a {file}")
     if missing := {MODEL_FILE, CALIBRATION_FILE} - manifest.files.keys():
         raise ModelArtifactError(path, f"files has no sha256 of {min(missing)}")
     try:

@@ -180,6 +180,11 @@ class Certificate(Section, frozen=True):
     path: tuple[PathStep, ...]
     sha256: str = ""
 
+    @property
+    def name(self) -> str:
+        """What decisions, metrics and logs call it: the first 12 hex digits of ``sha256``."""
+        return self.sha256[:12]
+
     def check(self, model_version: str) -> None:
         """Refuses a model other than the one that the certificate is about.
 

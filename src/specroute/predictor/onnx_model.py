@@ -1,41 +1,59 @@
-"""Runs the ONNX graph: hashed ids and surface measures in, one calibrated probability out."""
+"""Runs the ONNX graph: hashed ids and surface measures in, calibrated log-odds and probabilities out."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
-
-# The runtime reports to its vendor, and writes an id into the home folder, unless this is set before it is imported.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-import onnxruntime
+from typing import TYPE_CHECKING, NamedTuple
 
 from specroute.predictor.features import DENSE_SIZE
+from specroute.predictor.session import ModelGraphError, open_session
 
 if TYPE_CHECKING:
     from specroute.predictor.features import Features
 
 INPUT_IDS = "ids"
 INPUT_DENSE = "dense"
-OUTPUT_P = "p_accept"
+OUTPUT_LOGITS = "logits"
+OUTPUT_SHARES = "shares"
 
-_OUTPUTS = [OUTPUT_P]
+
+class Scores(NamedTuple):
+    """What the graph says of one text.
+
+    Attributes:
+        logit: log-odds of ``p_accept``.
+        p_accept: P(the mini's answer is acceptable), calibrated.
+        p_low, p_high: its epistemic interval.
+        p_large_if_bad: P(the large model's answer is acceptable | the mini's is not).
+        p_large_if_ok: the same where the mini's is.
+        log_tokens: log(1 + length of the mini's answer in tokens); 0 where nothing was learnt about it.
+        novelty: how unlike anything learnt from the text is, in [0, 1].
+    """
+
+    logit: float
+    p_accept: float
+    p_low: float
+    p_high: float
+    p_large_if_bad: float
+    p_large_if_ok: float
+    log_tokens: float
+    novelty: float
+
+
+LOGIT_COUNT = 4
+"""The size of output ``logits``: log-odds of p_accept, p_large_if_bad, p_large_if_ok; log_tokens."""
+
+SHARE_COUNT = 6
+"""The size of output ``shares``: p_accept, p_low, p_high, p_large_if_bad, p_large_if_ok, novelty."""
+
+_OUTPUTS = [OUTPUT_LOGITS, OUTPUT_SHARES]
 _SIGNATURE = (
-    f"inputs {INPUT_IDS}: tensor(int64)[n], {INPUT_DENSE}: tensor(float)[{DENSE_SIZE}] "
-    f"and output {OUTPUT_P}: tensor(float)[1]"
+    f"inputs {INPUT_IDS}: tensor(int64)[n], {INPUT_DENSE}: tensor(float)[{DENSE_SIZE}] and outputs "
+    f"{OUTPUT_LOGITS}: tensor(float)[1, {LOGIT_COUNT}], {OUTPUT_SHARES}: tensor(float)[1, {SHARE_COUNT}]"
 )
 
 
-class ModelGraphError(ValueError):
-    """The graph cannot be loaded, or does not take and give what the predictor does."""
-
-
 class OnnxModel:
-    """One inference session, run inline on the caller's thread.
-
-    Both thread pools are off: they spin for longer than the graph runs, and the CPU they would spin on is the event
-    loop's.
-    """
+    """One inference session, run inline on the caller's thread."""
 
     def __init__(self, model: bytes) -> None:
         """Loads a serialized graph.
@@ -43,25 +61,18 @@ class OnnxModel:
         Raises:
             ModelGraphError: it is not a graph that this runtime reads, or has another signature.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 4  # what fails is raised; the runtime's own log would only repeat it on stderr
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime's errors share no public base class
-            raise ModelGraphError(f"not a graph that onnxruntime {onnxruntime.__version__} reads") from error
+        self._session = open_session(model)
         self._check_signature()
 
-    def score(self, features: Features) -> float:
-        """Returns the graph's probability, which may be non-finite where the graph is at fault.
+    def run(self, features: Features) -> Scores:
+        """Returns the graph's scores, non-finite where it is at fault.
 
         Raises:
             Exception: whatever the runtime raises; the caller is the border.
         """
-        (p,) = self._session.run(_OUTPUTS, {INPUT_IDS: features.ids, INPUT_DENSE: features.dense})
-        return float(p[0])
+        logits, shares = self._session.run(_OUTPUTS, {INPUT_IDS: features.ids, INPUT_DENSE: features.dense})
+        (logit, _, _, log_tokens), (p, low, high, if_bad, if_ok, novelty) = logits[0].tolist(), shares[0].tolist()
+        return Scores(logit, p, low, high, if_bad, if_ok, log_tokens, novelty)
 
     def _check_signature(self) -> None:
         inputs = {node.name: (node.type, len(node.shape)) for node in self._session.get_inputs()}
@@ -70,7 +81,11 @@ class OnnxModel:
         is_right = (
             inputs == {INPUT_IDS: ("tensor(int64)", 1), INPUT_DENSE: ("tensor(float)", 1)}
             and dense == [[DENSE_SIZE]]
-            and outputs == {OUTPUT_P: ("tensor(float)", [1])}
+            and outputs
+            == {
+                OUTPUT_LOGITS: ("tensor(float)", [1, LOGIT_COUNT]),
+                OUTPUT_SHARES: ("tensor(float)", [1, SHARE_COUNT]),
+            }
         )
         if not is_right:
             raise ModelGraphError(f"the graph's signature is not {_SIGNATURE}")

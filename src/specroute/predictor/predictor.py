@@ -7,9 +7,9 @@ import math
 import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from specroute.core.plan import Prediction
+from specroute.core.plan import Interval, Prediction
 from specroute.predictor.artifact import (
     GOLDEN_TOLERANCE,
     MANIFEST_FILE,
@@ -20,7 +20,10 @@ from specroute.predictor.artifact import (
     read_verified,
 )
 from specroute.predictor.features import FeatureExtractor
-from specroute.predictor.onnx_model import ModelGraphError, OnnxModel
+from specroute.predictor.intents.manifest import INTENTS_FILE
+from specroute.predictor.intents.model import NO_INTENTS, IntentModel, Intents
+from specroute.predictor.onnx_model import OnnxModel, Scores
+from specroute.predictor.session import ModelGraphError
 
 if TYPE_CHECKING:
     import os
@@ -34,9 +37,20 @@ NO_TEXT = "no_text"
 NON_FINITE = "non_finite"
 ERROR = "error"
 
+_MOST_LOG_TOKENS = 12.0
+GOLDEN_NAMES = ("p_accept", "p_low", "p_high", "novelty")
+"""The scores that are checked at load."""
+
+
+class Scored(NamedTuple):
+    """All that a model says of one text."""
+
+    scores: Scores
+    intents: Intents
+
 
 class OnnxPredictor:
-    """Predicts the chance of the cheapest tier from the text of the last user message.
+    """Predicts the chances of both tiers, and what kind of request it is, from the text of the last user message.
 
     Scoring takes about a tenth of a millisecond and runs inline. Share one between tasks and threads freely.
     """
@@ -46,8 +60,9 @@ class OnnxPredictor:
         model: OnnxModel,
         extractor: FeatureExtractor,
         *,
-        tier: str,
+        tiers: tuple[str, str],
         version: str,
+        intents: IntentModel | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Wires a loaded graph to its features; ``load`` is how a service makes one.
@@ -55,14 +70,16 @@ class OnnxPredictor:
         Args:
             model: the graph.
             extractor: extracts what the graph was trained on.
-            tier: the service's name of the tier that the score is of.
+            tiers: the service's names of the tier that the score is of, and of the strongest.
             version: goes into every prediction.
+            intents: infers what a request is; ``None``: nothing does.
             clock: seconds, monotonic; times the scoring.
         """
         self.version = version
         self._model = model
         self._extractor = extractor
-        self._tier = tier
+        self._tier, self._strongest = tiers
+        self._intents = intents
         self._clock = clock
 
     @classmethod
@@ -79,7 +96,7 @@ class OnnxPredictor:
         Args:
             path: the folder that ``specroute train`` wrote.
             tiers: the service's tiers that the manifest's stand for, in the manifest's order; empty: those of the same
-                name, or where none has it and there are as many, those at the same place.
+                name, or where a name is missing and there are as many, those at the same place.
             service_tiers: all tiers of the service, cheapest first; empty: not checked.
             clock: see the constructor.
 
@@ -89,14 +106,25 @@ class OnnxPredictor:
         """
         folder = Path(path)
         manifest = read_manifest(folder)
-        tier = _service_tier(folder, manifest, tiers, service_tiers)
+        served = _service_tiers(folder, manifest, tiers, service_tiers)
         contents = read_verified(folder, manifest)
         try:
             model = OnnxModel(contents[MODEL_FILE])
         except ModelGraphError as error:
             raise ModelArtifactError(folder / MODEL_FILE, str(error)) from error
+        intents = None
+        if manifest.intents is not None:
+            try:
+                intents = IntentModel(contents[INTENTS_FILE], manifest.intents)
+            except ModelGraphError as error:
+                raise ModelArtifactError(folder / INTENTS_FILE, str(error)) from error
         predictor = cls(
-            model, FeatureExtractor(manifest.features.settings()), tier=tier, version=manifest.version, clock=clock
+            model,
+            FeatureExtractor(manifest.features.settings()),
+            tiers=served,
+            version=manifest.version,
+            intents=intents,
+            clock=clock,
         )
         predictor._check_golden(folder, manifest)
         return predictor
@@ -107,23 +135,51 @@ class OnnxPredictor:
         return self._tier
 
     def predict(self, request: RouteRequest) -> Prediction:
-        """Returns the calibrated chance of the cheapest tier, or a prediction that says why there is none."""
+        """Returns what is expected of both tiers, or a prediction that says why there is nothing to expect."""
         started = self._clock()
         text = request.last_user_text
         if not text or text.isspace():
             return self._uncertain(NO_TEXT, started)
         try:
-            p = self.score(text)
+            scores, intents = self.score_full(text)
         except Exception as error:  # noqa: BLE001 - the port never raises; the runtime's errors share no public base
             _LOG.warning("scoring failed: %s", type(error).__name__)
             return self._uncertain(ERROR, started)
-        if not (math.isfinite(p) and 0.0 <= p <= 1.0):
+        if not _is_sound(scores):
             return self._uncertain(NON_FINITE, started)
-        return Prediction(MappingProxyType({self._tier: p}), self.version, elapsed_s=self._clock() - started)
+        return self._prediction(scores, intents, started)
 
     def score(self, text: str) -> float:
         """Returns the graph's raw probability for ``text``; non-finite or an exception where the graph is at fault."""
-        return self._model.score(self._extractor.extract(text))
+        return self._model.run(self._extractor.extract(text)).p_accept
+
+    def logit(self, text: str) -> float:
+        """Returns the calibrated log-odds for ``text``, what the verifier takes as its prior; raises as ``score``."""
+        return self._model.run(self._extractor.extract(text)).logit
+
+    def score_full(self, text: str) -> Scored:
+        """Returns all that the model says of ``text``; raises as ``score``."""
+        scores = self._model.run(self._extractor.extract(text))
+        return Scored(scores, NO_INTENTS if self._intents is None else self._intents.infer(text))
+
+    def _prediction(self, scores: Scores, intents: Intents, started: float) -> Prediction:
+        low, high = min(scores.p_low, scores.p_accept), max(scores.p_high, scores.p_accept)
+        strongest = [_marginal(p, scores) for p in (scores.p_accept, low, high)]
+        tokens = round(math.expm1(min(max(scores.log_tokens, 0.0), _MOST_LOG_TOKENS)))
+        return Prediction(
+            p_accept=MappingProxyType({self._tier: scores.p_accept, self._strongest: strongest[0]}),
+            intervals=MappingProxyType(
+                {self._tier: Interval(low, high), self._strongest: Interval(min(strongest), max(strongest))}
+            ),
+            p_rescue=scores.p_large_if_bad,
+            output_tokens=tokens if tokens > 0 else None,
+            task_type=intents.task_type,
+            risk=intents.risk,
+            risk_domain=intents.risk_domain,
+            novelty=scores.novelty,
+            model_version=self.version,
+            elapsed_s=self._clock() - started,
+        )
 
     def _uncertain(self, reason: str, started: float) -> Prediction:
         return Prediction(model_version=self.version, fallback_reason=reason, elapsed_s=self._clock() - started)
@@ -131,16 +187,31 @@ class OnnxPredictor:
     def _check_golden(self, folder: Path, manifest: Manifest) -> None:
         for index, golden in enumerate(manifest.golden):
             try:
-                p = self.score(golden.text)
+                scores = self.score_full(golden.text).scores
             except Exception as error:  # as above
                 raise ModelArtifactError(folder / MODEL_FILE, f"golden vector {index} cannot be scored") from error
-            if not abs(p - golden.p_accept) <= GOLDEN_TOLERANCE:  # so that a NaN fails too
-                problem = f"golden vector {index} scores {p:.6f}, {MANIFEST_FILE} says {golden.p_accept:.6f}"
-                raise ModelArtifactError(folder / MODEL_FILE, problem)
+            for name in GOLDEN_NAMES:
+                scored, expected = getattr(scores, name), getattr(golden, name)
+                if not abs(scored - expected) <= GOLDEN_TOLERANCE:  # so that a NaN fails too
+                    problem = f"golden vector {index} scores {name} {scored:.6f}, {MANIFEST_FILE} says {expected:.6f}"
+                    raise ModelArtifactError(folder / MODEL_FILE, problem)
 
 
-def _service_tier(folder: Path, manifest: Manifest, tiers: Sequence[str], service_tiers: Sequence[str]) -> str:
-    scored = manifest.tiers[0]
+def _is_sound(scores: Scores) -> bool:
+    shares = (scores.p_accept, scores.p_low, scores.p_high, scores.p_large_if_bad, scores.p_large_if_ok, scores.novelty)
+    return all(0.0 <= share <= 1.0 for share in shares) and math.isfinite(scores.log_tokens)
+
+
+def _marginal(p: float, scores: Scores) -> float:
+    """Returns P(the strongest tier's answer is acceptable) where the scored tier's is with chance ``p``."""
+    return p * scores.p_large_if_ok + (1.0 - p) * scores.p_large_if_bad
+
+
+def _service_tiers(
+    folder: Path, manifest: Manifest, tiers: Sequence[str], service_tiers: Sequence[str]
+) -> tuple[str, str]:
+    """Returns the service's names of the manifest's cheapest and strongest tier."""
+    scored, strongest = manifest.tiers[0], manifest.tiers[-1]
     known = ", ".join(manifest.tiers)
     mend = f"name the service's tiers for its tiers ({known}), in this order, in predictor.tiers"
     path = folder / MANIFEST_FILE
@@ -149,9 +220,11 @@ def _service_tier(folder: Path, manifest: Manifest, tiers: Sequence[str], servic
             raise ModelArtifactError(path, f"the model has {len(manifest.tiers)} tiers, {len(tiers)} are given", mend)
         if len(set(tiers)) != len(tiers):
             raise ModelArtifactError(path, "two of its tiers are mapped to one of the service's", mend)
-        return tiers[0]
-    if not service_tiers or scored in service_tiers:
-        return scored
-    if len(service_tiers) != len(manifest.tiers):
-        raise ModelArtifactError(path, f"its tier {scored!r} is none of the service's", mend)
-    return service_tiers[0]
+        return tiers[0], tiers[-1]
+    if not service_tiers or {scored, strongest} <= set(service_tiers):
+        return scored, strongest
+    if len(service_tiers) == len(manifest.tiers):
+        return service_tiers[0], service_tiers[-1]
+    if scored in service_tiers:
+        return scored, service_tiers[-1]
+    raise ModelArtifactError(path, f"its tier {scored!r} is none of the service's", mend)

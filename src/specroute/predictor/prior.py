@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class PriorPredictor:
     """Gives every request the same prediction."""
 
+    version = "prior"
+
     def __init__(self, p_accept: Mapping[str, float]) -> None:
         """Takes tier name -> P(its answer is acceptable), each in [0, 1].
 
@@ -26,7 +28,7 @@ class PriorPredictor:
         for tier, p in p_accept.items():
             if not (math.isfinite(p) and 0.0 <= p <= 1.0):
                 raise ValueError(f"the prior of tier {tier!r} must be in [0, 1], not {p}")
-        self._prediction = Prediction(MappingProxyType(dict(p_accept)))
+        self._prediction = Prediction(MappingProxyType(dict(p_accept)), self.version)
 
     def predict(self, request: RouteRequest) -> Prediction:
         """Returns the prior, whatever is asked."""

@@ -44,6 +44,11 @@ def log_bug(request_id: str, error: BaseException) -> None:
     structlog.get_logger().error("internal_error", request_id=request_id, type=type(error).__name__, place=place)
 
 
+def log_certificate(name: str, statement: str) -> None:
+    """Logs by which certificate the service decides, and what it promises."""
+    structlog.get_logger().info("certificate", certificate=name, statement=statement)
+
+
 class LoggingTelemetry:
     """Passes everything on to another telemetry and logs the requests that did not end well."""
 

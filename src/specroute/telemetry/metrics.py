@@ -85,7 +85,19 @@ class PrometheusTelemetry:
         )
         self._verdicts = counter("verdicts", "Judgements of answers.", "validator", "verdict", "reason")
         self._inflight = _Family(gauge("inflight", "Calls that run now.", "tier"))
+        self._certified = _Family(
+            gauge(
+                "certified_max_quality_loss_ratio",
+                "The most quality that the certificate in force lets the policy lose.",
+                "certificate",
+                "method",
+            )
+        )
         self._user_reasons: set[str] = set()
+
+    def certified(self, certificate: str, method: str, max_quality_loss: float) -> None:
+        """Says by which certificate the service decides."""
+        self._certified.of(certificate, method).set(max_quality_loss)
 
     def leg_started(self, tier: str) -> None:
         """Counts a running call."""

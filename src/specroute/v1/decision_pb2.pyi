@@ -230,7 +230,9 @@ class Decision(_message.Message):
 
     @_builtins.property
     def timings(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageTiming]:
-        """The service's own overhead by stage: admit (to words and checks), predict, plan, judge (all verdicts together)."""
+        """The service's own overhead by stage: admit (to words and checks), predict, plan, judge (all verdicts together),
+        review (webhooks; absent where none was asked).
+        """
 
     @_builtins.property
     def commit(self) -> Global___Commit:

@@ -13,7 +13,7 @@ from specroute.validators.contract import OutputContract, deliverable_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from specroute.core.ports import Validator
+    from specroute.core.ports import AsyncValidator, Validator
     from specroute.core.request import RouteRequest
 
 
@@ -29,6 +29,14 @@ class ConfiguredValidator:
     """A validator and what its abstentions count as."""
 
     validator: Validator
+    on_abstain: OnAbstain = OnAbstain.ACCEPT
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredReviewer:
+    """A validator that asks elsewhere, and what its abstentions count as."""
+
+    validator: AsyncValidator
     on_abstain: OnAbstain = OnAbstain.ACCEPT
 
 
@@ -58,7 +66,7 @@ def judge(
     for configured in validators:
         verdict = _verdict(configured.validator, request, completion)
         verdicts.append(verdict)
-        if not _rejects(configured, verdict):
+        if not rejects(configured, verdict):
             continue
         if configured.validator.is_contract:
             if not (committed and _is_shown_by_the_end(configured.validator, verdict)):
@@ -70,20 +78,43 @@ def judge(
     return Judgement(tuple(verdicts), text, against, only_quality=rejected and only_quality, only_end=rejected)
 
 
-def _verdict(validator: Validator, request: RouteRequest, completion: Completion) -> Verdict:
-    try:
-        verdict: object = validator.judge(request, completion)
-    except Exception:  # noqa: BLE001 - a user's code: its bug must not cost the caller the answer
-        return Verdict(validator.name, VerdictKind.ABSTAIN, "validator_error")
+def with_reviews(judgement: Judgement, reviews: Sequence[tuple[ConfiguredReviewer, Verdict]]) -> Judgement:
+    """Returns ``judgement`` of an answer that may be delivered, changed by what was said of it elsewhere.
+
+    As in ``judge``: the first rejection by a contract decides; else the first rejection does, and the answer is
+    ``only_quality``.
+    """
+    verdicts = (*judgement.verdicts, *(verdict for _, verdict in reviews))
+    against = judgement.rejected_by
+    for configured, verdict in reviews:
+        if not rejects(configured, verdict):
+            continue
+        if configured.validator.is_contract:
+            return Judgement(verdicts, judgement.text, verdict)
+        against = against or verdict
+    rejected = against is not None
+    return Judgement(verdicts, judgement.text, against, only_quality=rejected, only_end=rejected)
+
+
+def checked(name: str, verdict: object) -> Verdict:
+    """Returns what a user's code gave back as a verdict; an abstention where it is none."""
     if isinstance(verdict, Verdict) and isinstance(verdict.kind, VerdictKind):
         return verdict
-    return Verdict(validator.name, VerdictKind.ABSTAIN, "validator_error")
+    return Verdict(name, VerdictKind.ABSTAIN, "validator_error")
 
 
-def _rejects(configured: ConfiguredValidator, verdict: Verdict) -> bool:
+def rejects(configured: ConfiguredValidator | ConfiguredReviewer, verdict: Verdict) -> bool:
+    """Returns whether ``verdict`` speaks against the answer, as its validator is configured."""
     if verdict.kind is VerdictKind.ABSTAIN:
         return configured.on_abstain is OnAbstain.REJECT
     return verdict.kind is VerdictKind.REJECT
+
+
+def _verdict(validator: Validator, request: RouteRequest, completion: Completion) -> Verdict:
+    try:
+        return checked(validator.name, validator.judge(request, completion))
+    except Exception:  # noqa: BLE001 - a user's code: its bug must not cost the caller the answer
+        return Verdict(validator.name, VerdictKind.ABSTAIN, "validator_error")
 
 
 def _is_shown_by_the_end(validator: Validator, verdict: Verdict) -> bool:

@@ -12,6 +12,7 @@ import re2
 from specroute.validators.completeness import Complete
 from specroute.validators.contract import OutputContract
 from specroute.validators.quality.confidence import Confidence
+from specroute.validators.quality.consistent import Consistent
 from specroute.validators.quality.repetition import NotRepetitive
 from specroute.validators.quality.script import SameScript
 from specroute.validators.refusal import NotRefusal
@@ -29,9 +30,13 @@ BUILT_IN: Mapping[str, Callable[[], Validator]] = MappingProxyType(
         NotRepetitive.name: NotRepetitive,
         SameScript.name: SameScript,
         Confidence.name: Confidence,
+        Consistent.name: Consistent,
     }
 )
 """A name and what makes its validator without arguments. ``Confidence`` takes options, too."""
+
+VERIFIER = "verifier"
+"""The name of the learnt one, which is made from a model's folder."""
 
 _NAME = re2.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -82,7 +87,7 @@ def _check(path: str, validator: object) -> None:
     name = getattr(validator, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"validator {path!r}: give it a snake_case `name`, a str of at most 64 characters")
-    if name in BUILT_IN:
+    if name in BUILT_IN or name == VERIFIER:
         raise ValueError(f"validator {path!r}: its name {name!r} is a built-in validator's; choose another")
     if not isinstance(getattr(validator, "is_contract", None), bool):
         raise ValueError(
@@ -91,6 +96,8 @@ def _check(path: str, validator: object) -> None:
     if not callable(getattr(validator, "judge", None)):
         raise ValueError(f"validator {path!r}: give it a method `judge(request, completion) -> Verdict`")
     _check_method(path, validator, "judge", "(request, completion)")
+    if not isinstance(getattr(validator, "is_learnt", False), bool):
+        raise ValueError(f"validator {path!r}: `is_learnt` is a bool, or left out")
     if hasattr(validator, "judge_prefix"):
         _check_method(path, validator, "judge_prefix", "(request, prefix)")
         reasons = getattr(validator, "end_reasons", None)

@@ -32,12 +32,13 @@ from specroute.core.request import (
 from specroute.core.stream import DeliveryMode, DeliveryWish
 from specroute.engine.executor import Executor
 from specroute.engine.referee import Prefer, RaceRules
-from specroute.engine.router import Router, Validation
+from specroute.engine.router import Router
 from specroute.engine.tiers import Timeouts
 from specroute.guards.early_commit import EarlyCommits
 from specroute.policy.planner import Always, Planner
 from specroute.policy.rules import Condition, RaceBetween, Rule, StartAt, estimate_cost_nano_usd
 from specroute.validators.judge import ConfiguredValidator
+from specroute.validators.panel import Validation
 from specroute.validators.quality.repetition import NotRepetitive
 from tests.fakes import (
     BUILT_IN_VALIDATORS,
@@ -59,6 +60,7 @@ from tests.fakes import (
 
 if TYPE_CHECKING:
     from specroute.core.stream import StreamEvent
+    from specroute.validators.panel import Configured
     from tests.fakes import Script
 
 TIERS = ("mini", "medium", "large")
@@ -224,7 +226,7 @@ class Scenario:
     hedge_delay_s: float = 0.5
     race: RaceRules = FIRST_VALID
     wish: DeliveryWish = COMMITTED
-    validators: tuple[ConfiguredValidator, ...] = PREFIX_VALIDATORS
+    validators: tuple[Configured, ...] = PREFIX_VALIDATORS
     spoiled: bool = False
     timeouts: Timeouts = PATIENT
     constraints: Constraints = UNBOUND

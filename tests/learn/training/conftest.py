@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from specroute.learn.dataset import read_outcomes
-from specroute.learn.training.compare import compare
-from specroute.learn.training.folder import Run, write_folder
-from specroute.learn.training.train import TrainOptions, train
+from specroute.learn.training.measuring.compare import compare
+from specroute.learn.training.options import TrainOptions
+from specroute.learn.training.train import train
+from specroute.learn.training.writing.folder import Run, write_folder
 from specroute.predictor.features import FeatureSettings
 from tests.learn.made_up import OTHER_PAIR, PAIR, rows, write_jsonl
 
-OPTIONS = TrainOptions(pair=PAIR, seed=3, features=FeatureSettings(hash_bits=10))
+OPTIONS = TrainOptions(pair=PAIR, seed=3, use_intents=False, use_verifier=False, features=FeatureSettings(hash_bits=10))
 
 
 def train_into(folder: Path, table: list[dict[str, object]]) -> Run:

@@ -1,7 +1,7 @@
 """Where to listen and whom to call, checked when the file is read.
 
-An upstream's URL is the only place that may name a host: it carries no user, no query and no fragment, and never points
-at the link-local range, where clouds serve the machine's own credentials.
+The URL of an upstream or a webhook is the only place that may name a host: it carries no user, no query and no
+fragment, and never points at the link-local range, where clouds serve the machine's own credentials.
 """
 
 import ipaddress
@@ -73,6 +73,10 @@ def _is_host(host: str) -> bool:
 
 
 def _base_url(url: str) -> str:
+    return _called_url(url).rstrip("/")
+
+
+def _called_url(url: str) -> str:
     if _UNSAFE.search(url):
         raise refuse("a URL holds no spaces, backslashes or control characters; remove them")
     try:
@@ -87,7 +91,7 @@ def _base_url(url: str) -> str:
     if "?" in url or "#" in url:
         raise refuse("a base URL holds no query and no fragment; remove everything from '?' or '#'")
     _check_upstream_host(parts.hostname)
-    return url.rstrip("/")
+    return url
 
 
 def _check_upstream_host(host: str) -> None:
@@ -106,3 +110,5 @@ def _check_upstream_host(host: str) -> None:
 
 AddressValue = Annotated[InstanceOf[Address], BeforeValidator(_address)]
 BaseUrl = Annotated[Text, AfterValidator(_base_url)]
+CalledUrl = Annotated[Text, AfterValidator(_called_url)]
+"""A URL that is called as it is written."""

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from specroute.config.errors import shown
 from specroute.config.schema.policy import WhenSettings
 from specroute.config.schema.settings import Settings
-from specroute.config.schema.validation import BUILT_IN_VALIDATORS
+from specroute.config.schema.validation import BUILT_IN_VALIDATORS, VERIFIER, RuleValidatorSettings
 
 Finding = tuple[tuple[str | int, ...], str]
 """Path of the key, and what is wrong with it; how to mend it."""
@@ -17,6 +17,7 @@ def cross_check(settings: Settings) -> Iterator[Finding]:
     yield from _names_once(settings)
     yield from _tiers_exist(settings)
     yield from _rules(settings)
+    yield from _verifiers(settings)
     if settings.predictor is None and settings.policy.kind == "thresholds":
         yield ("predictor",), "missing; write predictor: {model: PATH}, or {prior: 0.7} for a fixed score"
     if settings.listen == settings.metrics_listen and settings.listen.port:
@@ -77,8 +78,26 @@ def _rules(settings: Settings) -> Iterator[Finding]:
             for place, tier in enumerate(getattr(rule, key) or ()):
                 yield from _known((*path, key, place), tier, settings.tier_names)
         for place, item in enumerate(rule.validators):
-            if item.use is None:
+            if item.use is None and item.webhook is None:
                 yield from _known((*path, "validators", place), item.name, tuple(validators), what="validator")
+
+
+def _verifiers(settings: Settings) -> Iterator[Finding]:
+    has_model = settings.predictor is not None and settings.predictor.model is not None
+    configured = settings.validation.validators
+    items: list[tuple[tuple[str | int, ...], RuleValidatorSettings]] = []
+    items += [(("validation", "validators", index), item) for index, item in enumerate(configured)]
+    is_configured = any(item.name == VERIFIER for item in configured)
+    for index, rule in enumerate(settings.policy.rules):
+        for place, extra in enumerate(rule.validators):
+            path: tuple[str | int, ...] = ("policy", "rules", index, "validators", place)
+            if extra.name == VERIFIER and rule.route is not None:
+                yield path, "never asked, the answer of a route's only tier is final; write start in place of route"
+            elif not (extra.is_a_name_alone and is_configured):
+                items.append((path, extra))
+    for path, item in items:
+        if item.name == VERIFIER and item.model is None and not has_model:
+            yield path, "no model to verify with; add model: PATH to it, or write predictor: {model: PATH}"
 
 
 def _known(path: tuple[str | int, ...], name: str, known: Sequence[str], *, what: str = "tier") -> Iterator[Finding]:

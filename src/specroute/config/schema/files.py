@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, SecretStr, ValidationInfo
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
 
 from specroute.config.errors import path_shown, shown
 from specroute.config.schema.section import refuse
@@ -20,7 +20,7 @@ class LoadContext:
 
     Attributes:
         folder: relative paths start here; the folder of the configuration file.
-        environ: where ``api_key_env`` is looked up; ``None``: secrets are neither looked up nor checked.
+        environ: where an ``api_key_env`` is looked up; ``None``: secrets are neither looked up nor checked.
     """
 
     folder: Path
@@ -53,6 +53,18 @@ def secret_from_file(path: Path) -> SecretStr:
     return _checked(raw.decode("latin-1").strip(), path_shown(path), "api_key_file")
 
 
+def resolved_key(env: str | None, file: Path | None, info: ValidationInfo) -> SecretStr | None:
+    """Returns the key that ``api_key_env`` or ``api_key_file`` stands for, or refuses; ``None``: none, or skipped."""
+    if env is not None and file is not None:
+        raise refuse("a second source of the key; keep api_key_env or api_key_file", at=("api_key_file",))
+    environ = context_of(info).environ
+    if environ is None:
+        return None
+    if env is not None:
+        return secret_from_env(env, environ)
+    return None if file is None else secret_from_file(file)
+
+
 def _checked(value: str, where: str, key: str) -> SecretStr:
     # The key becomes a header: a line break in it would start another header. The value itself is never shown.
     if len(value) > MAX_SECRET_BYTES or not value.isascii() or not value.isprintable() or " " in value:
@@ -78,15 +90,25 @@ def _readable_file(value: object, info: ValidationInfo) -> Path:
 
 
 def _model_path(value: object, info: ValidationInfo) -> Path:
+    return _existing(value, info, "train one with 'specroute train', or write {prior: 0.7}")
+
+
+def _verifier_path(value: object, info: ValidationInfo) -> Path:
+    return _existing(value, info, "train one with 'specroute train', or remove the key for the predictor's")
+
+
+def _existing(value: object, info: ValidationInfo, mend: str) -> Path:
     beside = _beside_config(value, info)
     if beside.exists():
         return beside
     here = _written_path(value)
     if here.exists():
         return here.absolute()
-    raise refuse(f"no model at {path_shown(beside)}; train one with 'specroute train', or write {{prior: 0.7}}")
+    raise refuse(f"no model at {path_shown(beside)}; {mend}")
 
 
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 SecretPath = Annotated[Path, BeforeValidator(_beside_config)]
 ReadableFile = Annotated[Path, BeforeValidator(_readable_file)]
 ModelPath = Annotated[Path, BeforeValidator(_model_path)]
+VerifierPath = Annotated[Path, BeforeValidator(_verifier_path)]

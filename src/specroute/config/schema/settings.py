@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,10 @@ from specroute.config.schema.section import (
     refuse,
 )
 from specroute.config.schema.tiers import TierSettings
-from specroute.config.schema.validation import ValidationSettings
+from specroute.config.schema.validation import ADDRESSES, ValidationSettings
+
+if TYPE_CHECKING:
+    from pydantic.main import IncEx
 
 
 class SpeculationSettings(Section):
@@ -146,9 +149,15 @@ def policy_fingerprint(settings: Settings) -> str:
 
     Addresses, limits, timeouts and secrets are no part of it, so that the same policy has the same version everywhere.
     """
+    addresses: IncEx = {"validators": {"__all__": set(ADDRESSES)}}
+    not_decisive: IncEx = {"validation": addresses, "policy": {"rules": {"__all__": addresses}}}
     decides = {
         "tiers": [tier.model_dump(mode="json", include={"name", "price"}) for tier in settings.tiers],
-        **settings.model_dump(mode="json", include={"policy", "speculation", "validation", "race"}),
+        **settings.model_dump(
+            mode="json",
+            include={"policy", "speculation", "validation", "race"},
+            exclude=not_decisive,
+        ),
         "max_commit_error_ratio": settings.streaming.max_commit_error_ratio,
     }
     canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationI
 
 from specroute.config.errors import shown
 from specroute.config.schema.addresses import BaseUrl
-from specroute.config.schema.files import SecretPath, context_of, secret_from_env, secret_from_file
-from specroute.config.schema.section import Count, NotEmpty, PositiveDurationS, Section, Text, given_keys, refuse
+from specroute.config.schema.files import EnvName, SecretPath, resolved_key
+from specroute.config.schema.section import Count, NotEmpty, PositiveDurationS, Section, Text, refuse
 
 NANO_USD = 1_000_000_000
 MAX_USD_PER_MTOK = 1_000_000
@@ -28,7 +28,6 @@ NanoUsd = Annotated[int, BeforeValidator(_nano_usd)]
 TierName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 Rate = Annotated[float, Field(ge=0.0, le=1_000_000.0, allow_inf_nan=False)]
 UpstreamName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
 
 class PriceSettings(Section):
@@ -108,15 +107,7 @@ class UpstreamSettings(Section):
 
     @model_validator(mode="after")
     def _resolve_secret(self, info: ValidationInfo) -> Self:
-        if len(given_keys(self, ("api_key_env", "api_key_file"))) > 1:
-            raise refuse("a second source of the key; keep api_key_env or api_key_file", at=("api_key_file",))
-        environ = context_of(info).environ
-        if environ is None:
-            return self
-        if self.api_key_env is not None:
-            self._api_key = secret_from_env(self.api_key_env, environ)
-        elif self.api_key_file is not None:
-            self._api_key = secret_from_file(self.api_key_file)
+        self._api_key = resolved_key(self.api_key_env, self.api_key_file, info)
         return self
 
 

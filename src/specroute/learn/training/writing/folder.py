@@ -1,4 +1,4 @@
-"""Writes a model folder: graph, calibration, manifest and model card, proven to load before they are put in place."""
+"""Writes a model folder, proven to load before it is put in place: graphs, calibration, scores, manifest, card."""
 
 from __future__ import annotations
 
@@ -18,30 +18,37 @@ import numpy as np
 from specroute.learn.dataset import HASHED_COLUMNS
 from specroute.learn.metrics import expected_calibration_error, log_loss
 from specroute.learn.training.calibration import reliability
-from specroute.learn.training.golden import GOLDEN_TEXTS
-from specroute.learn.training.model_card import model_card
-from specroute.learn.training.train import FOLDS
+from specroute.learn.training.doubt.interval import sigmoid
+from specroute.learn.training.measuring.summary import summary
+from specroute.learn.training.models.blend import OK
+from specroute.learn.training.out_of_fold import OutOfFold, OutOfFoldScore
+from specroute.learn.training.writing.golden import GOLDEN_TEXTS
+from specroute.learn.training.writing.model_card import model_card
 from specroute.predictor.artifact import (
     CALIBRATION_FILE,
     CARD_FILE,
     FORMAT_VERSION,
     MANIFEST_FILE,
     MODEL_FILE,
+    OUT_OF_FOLD_FILE,
     DataManifest,
     FeatureManifest,
     GoldenVector,
     Manifest,
 )
 from specroute.predictor.features import FEATURES_VERSION
+from specroute.predictor.intents.manifest import INTENTS_FILE
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.surface import SURFACE_NAMES
+from specroute.predictor.verifier.manifest import VERIFIER_FILE
 
 if TYPE_CHECKING:
     from specroute.learn.dataset import Outcomes
-    from specroute.learn.training.compare import Comparison
-    from specroute.learn.training.train import Trained, TrainOptions
+    from specroute.learn.training.measuring.compare import Comparison
+    from specroute.learn.training.options import TrainOptions
+    from specroute.learn.training.train import Trained
 
-MODEL_NAME = "hashed-ngrams"
+MODEL_NAME = "words-and-network"
 TIERS = ("mini", "large")
 
 _LIBRARIES = ("numpy", "onnx", "scikit-learn", "scipy")
@@ -61,14 +68,22 @@ def write_folder(run: Run, out: Path) -> Manifest:
     """Writes the model folder ``out`` and returns its manifest.
 
     The files are written beside their places, loaded and checked as the service does, and moved, the manifest last: a
-    folder that was written by half does not load.
+    folder that was written by half does not load. A part of an earlier run that this one lacks is removed.
 
     Raises:
         ModelArtifactError: the files that were written do not load; nothing in ``out`` was changed.
         OSError: ``out`` cannot be written.
     """
-    calibration = _json(_calibration(run.trained))
-    files = {MODEL_FILE: run.trained.onnx, CALIBRATION_FILE: calibration}
+    trained = run.trained
+    files = {
+        MODEL_FILE: trained.onnx,
+        CALIBRATION_FILE: _json(_calibration(trained)),
+        OUT_OF_FOLD_FILE: out_of_fold(trained).write(),
+    }
+    if trained.intents is not None:
+        files[INTENTS_FILE] = trained.intents.onnx
+    if trained.verifier is not None:
+        files[VERIFIER_FILE] = trained.verifier.onnx
     manifest = _manifest(run, files)
     files[CARD_FILE] = model_card(manifest, run.outcomes).encode()
     files[MANIFEST_FILE] = _json(msgspec.to_builtins(manifest))
@@ -78,9 +93,19 @@ def write_folder(run: Run, out: Path) -> Manifest:
         for file, content in files.items():
             (staged / file).write_bytes(content)
         OnnxPredictor.load(staged)
+        for file in {INTENTS_FILE, VERIFIER_FILE} - files.keys():
+            (out / file).unlink(missing_ok=True)
         for file in files:
             os.replace(staged / file, out / file)
     return manifest
+
+
+def out_of_fold(trained: Trained) -> OutOfFold:
+    """Returns the scores of the rows that were learnt from, by models that did not see their groups."""
+    rows, own = trained.own_rows, trained.own
+    columns = (own.p, own.p_low, own.p_high, own.p_large_if_bad, own.p_large_if_ok, own.verifier_p)
+    scores = [OutOfFoldScore(*values) for values in np.stack(columns, axis=1).tolist()]
+    return OutOfFold.of([row.pair for row in rows], [row.prompt for row in rows], scores)
 
 
 def _json(value: object) -> bytes:
@@ -88,13 +113,17 @@ def _json(value: object) -> bytes:
 
 
 def _calibration(trained: Trained) -> dict[str, Any]:
-    platt = trained.fitted.platt
-    labels, scores = trained.calibration_labels, trained.calibration_scores
-    before, after = 1.0 / (1.0 + np.exp(-scores)), platt.p(scores)
+    table, widths = trained.table, trained.folded.widths
+    is_own = table.pairs == 0
+    labels, before, after = table.mini[is_own], sigmoid(trained.crossed.logits[is_own, OK]), trained.own.p
+    names = ("p_accept", "p_large_if_bad", "p_large_if_ok")
     return {
         "method": "platt",
-        "slope": platt.slope,
-        "intercept": platt.intercept,
+        "questions": {
+            name: {"slope": item.slope, "intercept": item.intercept}
+            for name, item in zip(names, trained.platt, strict=True)
+        },
+        "interval": {"known_half_width": widths.known, "novel_half_width": widths.novel},
         "rows": labels.size,
         "log_loss": {"before": round(log_loss(labels, before), 6), "after": round(log_loss(labels, after), 6)},
         "ece": {
@@ -115,60 +144,47 @@ def _manifest(run: Run, files: dict[str, bytes]) -> Manifest:
         max_ngram=settings.max_ngram,
         dense=SURFACE_NAMES,
     )
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    content = hashlib.sha256(_json([msgspec.to_builtins(features), hashes, TIERS])).hexdigest()
-    golden = zip(GOLDEN_TEXTS, trained.p(GOLDEN_TEXTS).tolist(), strict=True)
-    return Manifest(
+    golden = zip(GOLDEN_TEXTS, trained.scores(GOLDEN_TEXTS), strict=True)
+    draft = Manifest(
         format_version=FORMAT_VERSION,
         name=MODEL_NAME,
-        version=f"{MODEL_NAME}-{content[:12]}",
+        version="",
         tiers=TIERS,
         pair=run.options.pair,
         features=features,
-        files=hashes,
-        data=_data(run),
+        files={name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+        data=DataManifest(
+            sha256=run.outcomes.sha256(),
+            columns=HASHED_COLUMNS,
+            rows=len(trained.own_rows),
+            auxiliary_rows=trained.auxiliary_rows,
+        ),
         training=_training(run),
         parity_max_abs_error=float(f"{trained.parity_max_abs_error:.1e}"),
-        metrics={
-            "cross_validation": _cross_validation(trained),
-            "test": run.comparison.to_json() if run.comparison else None,
-        },
-        golden=tuple(GoldenVector(text, round(p, 7)) for text, p in golden),
+        metrics={**summary(trained), "test": run.comparison.to_json() if run.comparison else None},
+        golden=tuple(
+            GoldenVector(text, *(round(value, 7) for value in (it.p_accept, it.p_low, it.p_high, it.novelty)))
+            for text, it in golden
+        ),
+        intents=None if trained.intents is None else trained.intents.manifest,
+        verifier=None if trained.verifier is None else msgspec.to_builtins(trained.verifier.manifest),
     )
-
-
-def _data(run: Run) -> DataManifest:
-    return DataManifest(
-        sha256=run.outcomes.sha256(),
-        columns=HASHED_COLUMNS,
-        rows=run.trained.rows,
-        auxiliary_rows=run.trained.auxiliary_rows,
-        calibration_rows=run.trained.calibration_labels.size,
-    )
+    return msgspec.structs.replace(draft, version=draft.expected_version())
 
 
 def _training(run: Run) -> dict[str, Any]:
-    chosen = run.trained.chosen
+    chosen = run.trained.crossed.chosen
     return {
         "seed": run.options.seed,
         "auxiliary_allowed": run.options.use_auxiliary,
+        "intents": run.options.use_intents,
+        "verifier": run.options.use_verifier,
         "inverse_penalty": chosen.inverse_penalty,
         "auxiliary_weight": chosen.auxiliary_weight,
+        "rank": int(run.trained.rank),
+        "hidden": run.trained.folded.hidden,
+        "rounding_max_abs_error": float(f"{run.trained.rounding_max_abs_error:.1e}"),
         "dropped_rows": run.outcomes.dropped,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in _LIBRARIES},
-    }
-
-
-def _cross_validation(trained: Trained) -> dict[str, Any]:
-    return {
-        "folds": FOLDS,
-        "candidates": [
-            {
-                "inverse_penalty": score.candidate.inverse_penalty,
-                "auxiliary_weight": score.candidate.auxiliary_weight,
-                "log_loss": round(score.log_loss, 6),
-            }
-            for score in trained.scores
-        ],
     }

@@ -1,0 +1,1 @@
+"""What is fitted to recorded outcomes: a linear model, a small network, and how dense the training texts lie."""

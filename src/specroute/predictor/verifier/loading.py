@@ -1,0 +1,57 @@
+"""Loads the verifier of a model folder, together with the predictor whose prior it stands on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from specroute.predictor.artifact import MANIFEST_FILE, ModelArtifactError, read_manifest, read_verified
+from specroute.predictor.predictor import OnnxPredictor
+from specroute.predictor.verifier.manifest import VERIFIER_FILE, VERIFIER_KEY, VerifierManifest
+from specroute.predictor.verifier.model import VerifierModel, VerifierModelError
+from specroute.predictor.verifier.validator import Verifier
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def load_verifier(folder: Path, *, min_p: float | None) -> Verifier:
+    """Returns the validator that a service asks.
+
+    Args:
+        folder: what ``specroute train`` wrote.
+        min_p: the cut, in [0, 1]; ``None``: the one that the model was written with.
+
+    Raises:
+        ModelArtifactError: the folder does not load, or has no verifier.
+    """
+    model = load_verifier_model(folder)
+    if model is None:
+        raise ModelArtifactError(
+            folder / MANIFEST_FILE,
+            "the model has no verifier",
+            "train one from outcomes with answers (*_response), or remove the validator 'verifier'",
+        )
+    cut = model.manifest.min_p if min_p is None else min_p
+    return Verifier(OnnxPredictor.load(folder).logit, model, cut)
+
+
+def load_verifier_model(folder: Path) -> VerifierModel | None:
+    """Returns the model in ``folder``; ``None``: it was trained without one.
+
+    Raises:
+        ModelArtifactError: the folder does not load.
+    """
+    manifest = read_manifest(folder)
+    if manifest.verifier is None:
+        return None
+    path = folder / MANIFEST_FILE
+    try:
+        section = msgspec.convert(manifest.verifier, VerifierManifest)
+    except msgspec.ValidationError as error:
+        raise ModelArtifactError(path, f"{VERIFIER_KEY}: {error}") from error
+    try:
+        return VerifierModel(read_verified(folder, manifest)[VERIFIER_FILE], section)
+    except VerifierModelError as error:
+        raise ModelArtifactError(folder / VERIFIER_FILE, str(error)) from error

@@ -1,0 +1,1 @@
+"""What can be seen in a prompt and an answer without understanding them: numbers, options, tools, the stated answer."""

@@ -1,0 +1,64 @@
+"""The learnt validator: accepts an answer whose chance of being acceptable reaches a cut."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from specroute.core.outcome import Verdict, VerdictKind
+from specroute.predictor.verifier.evidence import evidence_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from specroute.core.outcome import Completion
+    from specroute.core.request import RouteRequest
+    from specroute.predictor.verifier.model import VerifierModel
+
+_LOG = logging.getLogger(__name__)
+
+LIKELY, UNLIKELY, ERROR = "likely", "unlikely", "error"
+
+
+class Verifier:
+    """Rejects an answer that is less likely acceptable than ``min_p``: ``unlikely``; ``likely`` when it accepts.
+
+    It abstains where it has no evidence: ``open_ended``, ``empty``, ``unfamiliar``, ``no_answer_text``, and on a fault
+    of its own: ``error``, ``no_prior``, ``non_finite``.
+    """
+
+    name = "verifier"
+    is_contract = False
+    is_learnt = True
+
+    def __init__(self, predictor_logit: Callable[[str], float], model: VerifierModel, min_p: float) -> None:
+        """Wires the model to the prompt's prior.
+
+        Args:
+            predictor_logit: prompt text -> the predictor's log-odds that the cheapest tier's answer is acceptable; NaN:
+                none.
+            model: the loaded verifier.
+            min_p: the cut, in [0, 1].
+
+        Raises:
+            ValueError: ``min_p`` is out of its range.
+        """
+        if not 0.0 <= min_p <= 1.0:
+            raise ValueError(f"min_p must be between 0 and 1, not {min_p}")
+        self._predictor_logit = predictor_logit
+        self._model = model
+        self.min_p = min_p
+
+    def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
+        """Returns ACCEPT or REJECT with ``p_accept``, or ABSTAIN."""
+        try:
+            evidence = evidence_of(request, completion)
+            assessment = self._model.assess(evidence, self._predictor_logit(evidence.prompt))
+        except Exception as error:  # noqa: BLE001 - the port never raises; the runtime's errors share no public base
+            _LOG.warning("verifying failed: %s", type(error).__name__)
+            return Verdict(self.name, VerdictKind.ABSTAIN, ERROR)
+        if assessment.p is None:
+            return Verdict(self.name, VerdictKind.ABSTAIN, assessment.reason)
+        is_likely = assessment.p >= self.min_p
+        kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
+        return Verdict(self.name, kind, LIKELY if is_likely else UNLIKELY, p_accept=assessment.p)
