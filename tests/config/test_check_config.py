@@ -90,5 +90,5 @@ def test_a_certificate_is_shown_with_its_promise_and_a_broken_one_is_a_problem_o
 
     assert f"certificate: {certificate().statement}" in shown.stdout
     assert broken.exit_code == 1
-    assert "26: policy.certificate: " in broken.output
+    assert "19: policy.certificate: " in broken.output
     assert "not a certificate" in broken.output

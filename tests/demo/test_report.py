@@ -6,7 +6,7 @@ from rich.console import Console
 
 from specroute.core.outcome import AttemptEnd
 from specroute.core.plan import PlanKind
-from specroute.demo.policies import POLICIES
+from specroute.demo.policies import SIMULATED_POLICIES
 from specroute.demo.report import RECORDED, SIMULATED, build_report
 from specroute.demo.run import Demo, DemoOptions, PolicyRun
 from specroute.demo.tables import Grid, for_markdown, for_terminal, grids
@@ -27,7 +27,7 @@ CANCELLED_RACE = receipt(
 
 def demo_of(*runs: PolicyRun, sources: tuple[str, ...] = ("maths", "maths")) -> Demo:
     cases = [FakeCase(source) for source in sources]
-    return Demo(cases, POLICIES[: len(runs)], KnownAnswers((), ()), (), DemoOptions(), list(runs))
+    return Demo(cases, SIMULATED_POLICIES[: len(runs)], KnownAnswers((), ()), (), DemoOptions(), list(runs))
 
 
 WHOLE = demo_of(

@@ -8,7 +8,7 @@ import pytest
 from specroute.core.outcome import AttemptEnd
 from specroute.demo.cases import SIMULATED_TIERS, known_answers, workload_cases
 from specroute.demo.figures import Summary
-from specroute.demo.policies import POLICIES
+from specroute.demo.policies import SIMULATED_POLICIES
 from specroute.demo.report import RECORDED, SIMULATED, Report, build_report
 from specroute.demo.run import Demo, DemoOptions
 from specroute.demo.tables import for_markdown
@@ -41,7 +41,7 @@ async def test_four_policies_are_compared_on_the_same_simulated_tasks() -> None:
     # Without a model every request lies between the cuts, so cascade and race are what they are named after.
     cases = workload_cases(CASES, seed=5)
     options = DemoOptions(concurrency=16, deadline_s=10.0, speed=20.0, seed=5)
-    demo = Demo(cases, POLICIES, known_answers(cases, seed=5), SIMULATED_TIERS, options)
+    demo = Demo(cases, SIMULATED_POLICIES, known_answers(cases, seed=5), SIMULATED_TIERS, options)
     progress = NotedProgress()
 
     await demo.run(progress)
@@ -81,7 +81,7 @@ async def test_recorded_answers_arrive_as_recorded_and_keep_their_grades(tmp_pat
     path = written(tmp_path / "outcomes.parquet", ROWS)
     cases = recorded_cases(path, pair=PAIR).cases
     options = DemoOptions(concurrency=4, deadline_s=10.0, speed=50.0)
-    demo = Demo(cases, POLICIES, load_outcomes(path, pair=PAIR), DEFAULT_TIERS, options)
+    demo = Demo(cases, SIMULATED_POLICIES, load_outcomes(path, pair=PAIR), DEFAULT_TIERS, options)
 
     await demo.run(NotedProgress())
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specroute.predictor import ngrams
 from specroute.predictor.features import DENSE_SIZE, FeatureExtractor, FeatureSettings
 from specroute.predictor.surface import SURFACE_NAMES
 
@@ -119,3 +120,10 @@ def test_the_surface_is_measured() -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         FeatureSettings(**settings)
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=300))
+def test_the_quick_way_through_ascii_reads_as_the_way_for_every_script(text: str) -> None:
+    quick, general = ngrams._cut_ascii(text.lower()), ngrams._cut(text.lower())
+
+    assert all(np.array_equal(one, other) for one, other in zip(quick, general, strict=True))

@@ -93,14 +93,14 @@ def _model(given: Path | None) -> Path | None:
 
 def _simulated(requests: int | None, options: DemoOptions) -> Demo:
     from specroute.demo.cases import SIMULATED_TIERS, known_answers, workload_cases
-    from specroute.demo.policies import POLICIES
+    from specroute.demo.policies import SIMULATED_POLICIES
     from specroute.demo.run import Demo
 
     try:
         cases = workload_cases(requests, seed=options.seed)
     except ValueError as error:
         _give_up(USAGE_ERROR, str(error))
-    return Demo(cases, POLICIES, known_answers(cases, seed=options.seed), SIMULATED_TIERS, options)
+    return Demo(cases, SIMULATED_POLICIES, known_answers(cases, seed=options.seed), SIMULATED_TIERS, options)
 
 
 def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions) -> Demo:
@@ -108,7 +108,7 @@ def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions)
         from specroute.demo.recorded_cases import recorded_cases
         from specroute.upstreams.simulated.recorded import OutcomesError, load_outcomes
     from specroute.demo.cases import chosen
-    from specroute.demo.policies import POLICIES
+    from specroute.demo.policies import RECORDED_POLICIES
     from specroute.demo.run import Demo
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS
 
@@ -123,7 +123,7 @@ def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions)
         cases = chosen(found.cases, requests, seed=options.seed, what="recorded prompts")
     except ValueError as error:
         _give_up(USAGE_ERROR, str(error))
-    return Demo(cases, POLICIES, book, DEFAULT_TIERS, options)
+    return Demo(cases, RECORDED_POLICIES, book, DEFAULT_TIERS, options)
 
 
 def _run(comparison: Demo) -> bool:

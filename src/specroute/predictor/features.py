@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specroute.predictor.ngrams import NgramHasher
+from specroute.predictor.ngrams import NgramHasher, Tokens
 from specroute.predictor.surface import SURFACE_NAMES, measure
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class FeatureSettings:
         ValueError: a value is out of its range.
     """
 
-    head_chars: int = 3000
-    tail_chars: int = 1000
+    head_chars: int = 1000
+    tail_chars: int = 500
     hash_bits: int = 17
     max_ngram: int = 2
 
@@ -69,10 +69,12 @@ class Features:
         ids: int64[n], the distinct n-gram buckets, ascending, each in [0, buckets); n < 2 * max_chars, and 0 for a
             text without a letter or digit.
         dense: float32[DENSE_SIZE], finite, in the order of ``SURFACE_NAMES``.
+        tokens: the words that were read.
     """
 
     ids: NDArray[np.int64]
     dense: NDArray[np.float32]
+    tokens: Tokens
 
 
 class FeatureExtractor:
@@ -87,7 +89,7 @@ class FeatureExtractor:
         read = self._bounded(text)
         tokens = self._hasher.tokens(self._folded(read))
         ids = self._hasher.buckets(tokens)
-        return Features(ids, measure(read, len(text), tokens, ids.size))
+        return Features(ids, measure(read, len(text), tokens, ids.size), tokens)
 
     def _bounded(self, text: str) -> str:
         if len(text) <= self.settings.max_chars:

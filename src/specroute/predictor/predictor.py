@@ -112,15 +112,16 @@ class OnnxPredictor:
             model = OnnxModel(contents[MODEL_FILE])
         except ModelGraphError as error:
             raise ModelArtifactError(folder / MODEL_FILE, str(error)) from error
+        extractor = FeatureExtractor(manifest.features.settings())
         intents = None
         if manifest.intents is not None:
             try:
-                intents = IntentModel(contents[INTENTS_FILE], manifest.intents)
+                intents = IntentModel(contents[INTENTS_FILE], manifest.intents, extractor)
             except ModelGraphError as error:
                 raise ModelArtifactError(folder / INTENTS_FILE, str(error)) from error
         predictor = cls(
             model,
-            FeatureExtractor(manifest.features.settings()),
+            extractor,
             tiers=served,
             version=manifest.version,
             intents=intents,
@@ -159,8 +160,9 @@ class OnnxPredictor:
 
     def score_full(self, text: str) -> Scored:
         """Returns all that the model says of ``text``; raises as ``score``."""
-        scores = self._model.run(self._extractor.extract(text))
-        return Scored(scores, NO_INTENTS if self._intents is None else self._intents.infer(text))
+        features = self._extractor.extract(text)
+        intents = NO_INTENTS if self._intents is None else self._intents.infer(features.tokens)
+        return Scored(self._model.run(features), intents)
 
     def _prediction(self, scores: Scores, intents: Intents, started: float) -> Prediction:
         low, high = min(scores.p_low, scores.p_accept), max(scores.p_high, scores.p_accept)

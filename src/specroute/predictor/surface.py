@@ -84,6 +84,8 @@ def _latin(text: str) -> NDArray[np.uint8]:
 def _choices(latin: NDArray[np.uint8]) -> int:
     """Counts lines that start like ``A)``, ``B.`` or ``C:``: the choices of a question."""
     newlines = (latin[:-2] == ord("\n")).nonzero()[0]
+    if not newlines.size:
+        return 0
     letters = latin.take(newlines + 1)
     marks = latin.take(newlines + 2)
     return int(np.count_nonzero((letters >= ord("A")) & (letters <= ord("Z")) & _CHOICE_MARKS.take(marks)))

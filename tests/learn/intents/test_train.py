@@ -10,12 +10,14 @@ from specroute.learn.dataset import Outcome
 from specroute.learn.intents.labels import RISK_DOMAINS, RISKS, TASK_TYPES
 from specroute.learn.intents.prompts import labelled_prompts
 from specroute.learn.intents.train import CLASSES, STEPS, TrainedIntents, train_intents
+from specroute.predictor.features import FeatureExtractor, FeatureSettings
 from specroute.predictor.intents.model import IntentModel
 
 if TYPE_CHECKING:
     from specroute.learn.intents.prompts import LabelledPrompt, Part
 
 EACH = 12
+EXTRACTOR = FeatureExtractor(FeatureSettings())
 
 
 def some(part: Part) -> list[LabelledPrompt]:
@@ -34,7 +36,7 @@ def trained() -> TrainedIntents:
     rows = [
         Outcome("a|b", str(at), f"Which verdict is right? (case {at})", "s", True, subject="law") for at in range(3)
     ]
-    return train_intents(rows, 0, lambda step: None, train=some("train"), test=some("test"))
+    return train_intents(rows, 0, lambda step: None, extractor=EXTRACTOR, train=some("train"), test=some("test"))
 
 
 def test_the_graph_holds_a_head_for_each_inference(trained: TrainedIntents) -> None:
@@ -43,7 +45,7 @@ def test_the_graph_holds_a_head_for_each_inference(trained: TrainedIntents) -> N
         "risk": RISKS,
         "risk_domain": RISK_DOMAINS,
     }
-    IntentModel(trained.onnx, trained.manifest)
+    IntentModel(trained.onnx, trained.manifest, EXTRACTOR)
 
 
 def test_prompts_by_other_authors_are_told_apart_better_than_by_guessing(trained: TrainedIntents) -> None:
@@ -65,7 +67,7 @@ def test_the_same_seed_gives_the_same_bytes(trained: TrainedIntents) -> None:
         Outcome("a|b", str(at), f"Which verdict is right? (case {at})", "s", True, subject="law") for at in range(3)
     ]
 
-    again = train_intents(rows, 0, steps.append, train=some("train"), test=some("test"))
+    again = train_intents(rows, 0, steps.append, extractor=EXTRACTOR, train=some("train"), test=some("test"))
 
     assert again.onnx == trained.onnx
     assert len(steps) == STEPS

@@ -5,58 +5,59 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specroute.predictor.intents.grams import BUCKETS, HEAD_CHARS, TAIL_CHARS, gram_ids
+from specroute.predictor.features import FeatureExtractor, FeatureSettings
+from specroute.predictor.intents.grams import BUCKETS, HEAD_WORDS, TAIL_WORDS, gram_ids
+
+EXTRACTOR = FeatureExtractor(FeatureSettings())
 
 
-def runs(word: str) -> set[str]:
-    padded = f" {word} "
-    return {
-        padded[start : start + size]
-        for size in (2, 3, 4, 5)
-        for start in range(len(padded) - size + 1)
-        if " " not in padded[start + 1 : start + size - 1]
-    }
+def ids(text: str) -> list[int]:
+    found: list[int] = gram_ids(EXTRACTOR.extract(text).tokens).tolist()
+    return found
 
 
 @given(st.text(max_size=700))
 def test_any_text_is_read_as_distinct_buckets_in_order(text: str) -> None:
-    ids = gram_ids(text).tolist()
+    found = ids(text)
 
-    assert ids == sorted(set(ids))
-    assert all(0 <= bucket < BUCKETS for bucket in ids)
+    assert found == sorted(set(found))
+    assert all(0 <= bucket < BUCKETS for bucket in found)
 
 
 def test_lone_surrogates_are_read() -> None:
-    assert gram_ids("a\ud800b").size > 0
+    assert ids("a\ud800b")
 
 
-def test_a_word_has_all_its_runs_of_two_to_five_characters() -> None:
-    assert gram_ids("translate").size == len(runs("translate"))
-    assert gram_ids("hi").size == len(runs("hi"))
+def test_words_of_one_stem_share_what_says_so() -> None:
+    assert len(set(ids("translate")) & set(ids("translation"))) == 3  # the first three, four and five characters
+    assert not set(ids("translate")) & set(ids("sum"))
 
 
-def test_no_run_reaches_from_one_word_into_the_next() -> None:
-    together = set(gram_ids("red house").tolist())
+def test_words_that_end_alike_share_their_ending() -> None:
+    assert len(set(ids("walking")) & set(ids("reading"))) == 1
 
-    assert together == set(gram_ids("red").tolist()) | set(gram_ids("house").tolist())
+
+def test_the_order_of_neighbours_matters() -> None:
+    assert ids("dog bites man") != ids("man bites dog")
 
 
 def test_case_and_white_space_say_nothing() -> None:
-    assert gram_ids("Sum\tUp\n\nTHIS ").tolist() == gram_ids("sum up this").tolist()
+    assert ids("Sum\tUp\n\nTHIS ") == ids("sum up this")
 
 
-def test_only_the_beginning_and_the_end_of_a_long_text_are_read() -> None:
-    head, tail = "h" * (HEAD_CHARS - 1) + " ", " " + "t" * (TAIL_CHARS - 1)
+def test_only_the_first_and_the_last_words_of_a_long_text_are_read() -> None:
+    head = " ".join(f"h{number}x" for number in range(HEAD_WORDS))
+    tail = " ".join(f"t{number}x" for number in range(TAIL_WORDS))
 
-    assert gram_ids(head + "pasted " * 500 + tail).tolist() == gram_ids(head + tail).tolist()
+    assert ids(f"{head} {'pasted ' * 50} {tail}") == ids(f"{head} {'other ' * 70} {tail}")
 
 
-def test_scripts_without_spaces_are_read_across_characters() -> None:
-    first, second = set(gram_ids("请总结以下文本").tolist()), set(gram_ids("请翻译以下文本").tolist())
+def test_scripts_without_spaces_are_read_by_character_and_pair() -> None:
+    first, second = set(ids("请总结以下文本")), set(ids("请翻译以下文本"))
 
     assert first & second
     assert first - second
 
 
-def test_white_space_alone_has_no_runs_but_its_own() -> None:
-    assert gram_ids("").tolist() == gram_ids(" \n ").tolist()
+def test_a_text_without_words_has_nothing_to_read() -> None:
+    assert ids("") == ids(" \n ?! ") == []

@@ -133,6 +133,6 @@ def train_folder(
     from specroute.learn.training.train import TrainOptions, train  # noqa: PLC0415
     from specroute.learn.training.writing.folder import Run, write_folder  # noqa: PLC0415
 
-    options = TrainOptions(pair=pair, seed=seed, use_intents=False)
+    options = TrainOptions(pair=pair, seed=seed, use_intents=False, leave_sources_out=False)
     trained = train(outcomes, options, report=report)
     write_folder(Run(outcomes, options, trained, None), folder)

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from specroute.predictor.intents.grams import GRAMS_VERSION
 from specroute.predictor.intents.manifest import GoldenIntents, HeadManifest, IntentsManifest
-from specroute.predictor.intents.model import GOLDEN_TOLERANCE, INPUT_IDS, IntentModel
+from specroute.predictor.intents.model import GOLDEN_TOLERANCE, INPUT_IDS, OUTPUT_P, IntentModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,20 +44,20 @@ def export_heads(reading: Reading, heads: Sequence[Head], texts: Sequence[str]) 
     graph = _graph(reading, heads)
     entries = tuple(HeadManifest(head.name, head.classes, head.cuts) for head in heads)
     bare = IntentsManifest(GRAMS_VERSION, entries, 0.0, ())
-    model = IntentModel(graph, bare)
+    model = IntentModel(graph, bare, reading.extractor)
     trained = np.concatenate([head.p(reading.encode(texts)) for head in heads], axis=1)
-    error = float(np.abs(np.array([_flat(model, text) for text in texts]) - trained).max())
+    error = float(np.abs(np.array([_p(model, reading, text) for text in texts]) - trained).max())
     if not error <= GOLDEN_TOLERANCE:  # so that a NaN fails too
         raise InferenceParityError(
             f"the exported inference differs from the trained one by {error:.1e}, more than {GOLDEN_TOLERANCE:.0e}; "
             "nothing was written: report this with your onnxruntime version"
         )
-    golden = tuple(GoldenIntents(text, tuple(round(p, 7) for p in _flat(model, text))) for text in _GOLDEN_TEXTS)
+    golden = tuple(GoldenIntents(text, tuple(round(p, 7) for p in _p(model, reading, text))) for text in _GOLDEN_TEXTS)
     return graph, IntentsManifest(GRAMS_VERSION, entries, float(f"{error:.1e}"), golden)
 
 
-def _flat(model: IntentModel, text: str) -> list[float]:
-    return [p for head in model.probabilities(text) for p in head]
+def _p(model: IntentModel, reading: Reading, text: str) -> list[float]:
+    return model.probabilities(reading.extractor.extract(text).tokens)
 
 
 def _graph(reading: Reading, heads: Sequence[Head]) -> bytes:
@@ -82,18 +82,17 @@ def _graph(reading: Reading, heads: Sequence[Head]) -> bytes:
         helper.make_node("Add", ["scaled", "intercept"], ["scores"]),
         helper.make_node("Split", ["scores", "sizes"], [f"{name}_scores" for name in names], axis=0),
         *(helper.make_node("Softmax", [f"{name}_scores"], [name], axis=0) for name in names),
+        helper.make_node("Concat", names, [OUTPUT_P], axis=0),
     ]
-    return _serialized(nodes, constants, {head.name: len(head.classes) for head in heads})
+    return _serialized(nodes, constants, sum(len(head.classes) for head in heads))
 
 
-def _serialized(
-    nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]], outputs: dict[str, int]
-) -> bytes:
+def _serialized(nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]], classes: int) -> bytes:
     graph = helper.make_graph(
         nodes,
         "intents",
         [helper.make_tensor_value_info(INPUT_IDS, TensorProto.INT64, ["n"])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size]) for name, size in outputs.items()],
+        [helper.make_tensor_value_info(OUTPUT_P, TensorProto.FLOAT, [classes])],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )
     opsets = [helper.make_opsetid("", OPSET)]

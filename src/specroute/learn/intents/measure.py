@@ -27,7 +27,7 @@ def measure_head(head: Head, prompts: Sequence[LabelledPrompt], p: NDArray[np.fl
         p: float64[n, classes].
     """
     labels = np.array([head.classes.index(getattr(prompt, head.name)) for prompt in prompts])
-    guesses = [named(head.name, head.classes, head.cuts, row) for row in p]
+    guesses = [named(head.name, head.classes, head.cuts, row) for row in p.tolist()]
     values = np.array([guess.value for guess in guesses])
     truth = np.array([head.classes[label] for label in labels])
     likeliest = p.argmax(axis=1)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from specroute.predictor.features import FeatureExtractor
+
     Floats = NDArray[np.float64]
 
 _STEPS = 127  # of an int8 on either side of zero
@@ -23,29 +25,35 @@ _STEPS = 127  # of an int8 on either side of zero
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Runs of characters weighted by rarity and scaled to length 1.
+    """Words, their neighbours and their stems, weighted by rarity and scaled to length 1.
 
     Attributes:
-        idf: float32[BUCKETS], the weight of a run: the rarer, the larger.
+        extractor: cuts texts into words.
+        idf: float32[BUCKETS], the weight of a word or stem: the rarer, the larger.
     """
 
+    extractor: FeatureExtractor
     idf: NDArray[np.float32]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Reading:
+    def of(cls, extractor: FeatureExtractor, texts: Sequence[str]) -> Reading:
         """Learns the weights from texts, without their labels."""
-        counts = np.bincount(np.concatenate([gram_ids(text) for text in texts]), minlength=BUCKETS)
-        return cls((np.log((1.0 + len(texts)) / (1.0 + counts)) + 1.0).astype(np.float32))
+        counts = np.bincount(np.concatenate([_ids(extractor, text) for text in texts]), minlength=BUCKETS)
+        return cls(extractor, (np.log((1.0 + len(texts)) / (1.0 + counts)) + 1.0).astype(np.float32))
 
     def encode(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Returns float64[texts, BUCKETS]."""
-        ids = [gram_ids(text) for text in texts]
+        ids = [_ids(self.extractor, text) for text in texts]
         columns = np.concatenate(ids)
         rows = np.repeat(np.arange(len(ids)), [each.size for each in ids])
         weights = self.idf[columns].astype(np.float64)
         lengths = np.sqrt(np.bincount(rows, weights**2, minlength=len(ids)))
         scaled = weights / lengths[rows]
         return sparse.csr_matrix((scaled, (rows, columns)), shape=(len(ids), BUCKETS))
+
+
+def _ids(extractor: FeatureExtractor, text: str) -> NDArray[np.int64]:
+    return gram_ids(extractor.extract(text).tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Learns what a request seems to be: three linear heads on hashed runs of characters, in one ONNX graph.
+"""Learns what a request seems to be: three linear heads on hashed words and stems, in one ONNX graph.
 
 Each head is multinomial logistic regression on the labelled prompts and, where recorded outcomes name a task type or a
 subject, a bounded share of those. Its temperature is fitted on held-out prompts. A class is named only
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from specroute.learn.dataset import Outcome
     from specroute.learn.intents.prompts import LabelledPrompt
+    from specroute.predictor.features import FeatureExtractor
     from specroute.predictor.intents.manifest import IntentsManifest
 
     Floats = NDArray[np.float64]
@@ -44,7 +45,7 @@ PENALTY = 20.0
 RECORDED_A_CLASS = 40
 """Most recorded rows of one class: they are thousands, and alike."""
 LEAST_TEXTS = 2
-"""A run of characters that one text alone has says nothing of another."""
+"""A word that one text alone has says nothing of another."""
 STEPS = len(CLASSES) + 1
 
 _FOLDS = 4
@@ -89,6 +90,7 @@ def train_intents(
     seed: int,
     report: Callable[[str], None],
     *,
+    extractor: FeatureExtractor,
     train: Sequence[LabelledPrompt] | None = None,
     test: Sequence[LabelledPrompt] | None = None,
 ) -> TrainedIntents:
@@ -98,23 +100,25 @@ def train_intents(
         rows: recorded outcomes, of which those that name a task type or a subject are learnt from as well.
         seed: decides splits and samples.
         report: told of each of ``STEPS`` steps.
+        extractor: cuts texts into words, as the service will.
         train: prompts to learn from, some of every class; ``None``: the project's own.
         test: prompts to measure on, by others; ``None``: the project's own.
     """
     train = labelled_prompts("train") if train is None else train
     test = labelled_prompts("test") if test is None else test
     with threadpool_limits(limits=1):
-        return _train(rows, seed, report, train, test)
+        return _train(rows, seed, report, extractor, train, test)
 
 
 def _train(
     rows: Sequence[Outcome],
     seed: int,
     report: Callable[[str], None],
+    extractor: FeatureExtractor,
     train: Sequence[LabelledPrompt],
     test: Sequence[LabelledPrompt],
 ) -> TrainedIntents:
-    reading = Reading.of([prompt.text for prompt in train])
+    reading = Reading.of(extractor, [prompt.text for prompt in train])
     known, unseen = (reading.encode([prompt.text for prompt in part]) for part in (train, test))
     heads: list[Head] = []
     metrics: dict[str, Any] = {"prompts": {"train": len(train), "test": len(test)}}

@@ -209,7 +209,7 @@ def _intents(used: Sequence[Outcome], options: TrainOptions, report: Callable[[s
         return None
     from specroute.learn.intents.train import train_intents  # noqa: PLC0415 - it has prompts to read
 
-    return train_intents(used, options.seed, report)
+    return train_intents(used, options.seed, report, extractor=FeatureExtractor(options.features))
 
 
 def _verifier(

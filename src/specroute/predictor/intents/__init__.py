@@ -1,1 +1,1 @@
-"""INFER. What a request seems to be, from how its text begins and ends: task type, risk and risk domain."""
+"""INFER. What a request seems to be, from its first and last words: task type, risk and risk domain."""

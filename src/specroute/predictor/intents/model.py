@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from specroute.core.plan import NO_GUESS, Guess
@@ -12,10 +13,14 @@ from specroute.predictor.session import ModelGraphError, open_session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from specroute.predictor.features import FeatureExtractor
     from specroute.predictor.intents.manifest import IntentsManifest
+    from specroute.predictor.ngrams import Tokens
 
 TASK_TYPE, RISK, RISK_DOMAIN = "task_type", "risk", "risk_domain"
 INPUT_IDS = "ids"
+OUTPUT_P = "p"
+_OUTPUTS = [OUTPUT_P]
 GOLDEN_TOLERANCE = 1e-5
 
 
@@ -33,8 +38,13 @@ NO_INTENTS = Intents()
 class IntentModel:
     """One inference session, run inline; stateless after construction, safe to share between threads."""
 
-    def __init__(self, graph: bytes, manifest: IntentsManifest) -> None:
+    def __init__(self, graph: bytes, manifest: IntentsManifest, extractor: FeatureExtractor) -> None:
         """Loads a serialized graph and proves that it answers as it did when it was written.
+
+        Args:
+            graph: as it was written.
+            manifest: what describes it.
+            extractor: cuts texts into words as it did when the graph was trained.
 
         Raises:
             ModelGraphError: it is not the graph that the manifest describes.
@@ -43,40 +53,40 @@ class IntentModel:
             raise ModelGraphError(
                 f"reads texts by version {manifest.grams_version}, this version of specroute by {GRAMS_VERSION}"
             )
-        self._heads = manifest.heads
-        self._outputs = [head.name for head in manifest.heads]
+        ends = list(accumulate(len(head.classes) for head in manifest.heads))
+        self._parts = tuple(zip(manifest.heads, [0, *ends], ends, strict=False))
         self._session = open_session(graph)
-        sizes = {output.name: output.shape for output in self._session.get_outputs()}
-        if sizes != {head.name: [len(head.classes)] for head in manifest.heads}:
-            raise ModelGraphError("its outputs are not the heads of the manifest")
+        if {output.name: output.shape for output in self._session.get_outputs()} != {OUTPUT_P: ends[-1:]}:
+            raise ModelGraphError("its output does not hold the heads of the manifest")
         for golden in manifest.golden:
-            found = [p for head in self.probabilities(golden.text) for p in head]
+            found = self.probabilities(extractor.extract(golden.text).tokens)
             if not (
                 len(found) == len(golden.p)
                 and all(abs(a - b) <= GOLDEN_TOLERANCE for a, b in zip(found, golden.p, strict=True))
             ):
                 raise ModelGraphError("a golden text is inferred otherwise than when it was written")
 
-    def infer(self, text: str) -> Intents:
-        """Returns what ``text`` seems to be.
+    def infer(self, tokens: Tokens) -> Intents:
+        """Returns what the text of ``tokens`` seems to be.
 
         Raises:
             Exception: whatever the runtime raises; the caller is the border.
         """
+        p = self.probabilities(tokens)
         guesses = {
-            head.name: named(head.name, head.classes, head.cuts, p)
-            for head, p in zip(self._heads, self.probabilities(text), strict=True)
+            head.name: named(head.name, head.classes, head.cuts, p[start:end]) for head, start, end in self._parts
         }
         return Intents(
             guesses.get(TASK_TYPE, NO_GUESS), guesses.get(RISK, NO_GUESS), guesses.get(RISK_DOMAIN, NO_GUESS)
         )
 
-    def probabilities(self, text: str) -> list[list[float]]:
-        """Returns the probabilities of each head's classes, in the manifest's order."""
-        return [p.tolist() for p in self._session.run(self._outputs, {INPUT_IDS: gram_ids(text)})]
+    def probabilities(self, tokens: Tokens) -> list[float]:
+        """Returns the probabilities of all heads' classes, one head after the other, in the manifest's order."""
+        p: list[float] = self._session.run(_OUTPUTS, {INPUT_IDS: gram_ids(tokens)})[0].tolist()
+        return p
 
 
-def named(name: str, classes: Sequence[str], cuts: Sequence[float], p: Sequence[float]) -> Guess:
+def named(name: str, classes: Sequence[str], cuts: Sequence[float], p: list[float]) -> Guess:
     """Returns the likeliest class where its probability reaches its cut, else "" with that probability.
 
     High risk is named wherever its own probability reaches its cut, however likely another class is: to miss it is the
@@ -92,5 +102,5 @@ def named(name: str, classes: Sequence[str], cuts: Sequence[float], p: Sequence[
         high = classes.index(Risk.HIGH.value)
         if p[high] >= cuts[high]:
             return Guess(Risk.HIGH.value, float(p[high]))
-    best = max(range(len(classes)), key=p.__getitem__)
+    best = p.index(max(p))
     return Guess(classes[best] if p[best] >= cuts[best] else "", float(p[best]))

