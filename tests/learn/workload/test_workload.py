@@ -25,6 +25,7 @@ from specroute.core.request import (
 from specroute.learn.workload import Task, is_correct, load_workload, to_request
 from specroute.learn.workload.checks import ExactCheck, JsonCheck, NumberCheck
 from specroute.learn.workload.workload import TASK_TYPES, InvalidWorkload, parse_tasks
+from specroute.validators.quality.consistent import Consistent
 from specroute.validators.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def test_what_a_program_prints_is_what_it_really_prints(task: Task) -> None:
 
 
 def test_the_services_own_validators_let_right_and_wrong_answers_pass_alike() -> None:
-    validators = [create() for create in BUILT_IN.values()]
+    # ``consistent`` computes again what an answer computes, and some of the wrong ones are wrong sums.
+    validators = [create() for name, create in BUILT_IN.items() if name != Consistent.name]
     for task in TASKS:
         request = to_request(task, "demo-0")
         for answer in (task.right_answer, task.wrong_answer):

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
 from pathlib import Path
 
 import httpx
 import pytest
 
+from specroute.app.judges import Judges
 from specroute.config.load import parse_settings
-from specroute.judges import Judges
+from specroute.predictor.verifier.validator import Verifier
 from specroute.upstreams.webhook import Webhook
 from specroute.validators.judge import ConfiguredReviewer, ConfiguredValidator, OnAbstain
 from specroute.validators.panel import Configured, is_learnt
 from specroute.validators.quality.confidence import Confidence
 from specroute.validators.registry import BUILT_IN
 from tests.config.documents import VALID
-from tests.engine.reviewers import Learnt
 
-PREDICTOR = Path("the predictor's")
-
-
-@dataclass
-class Loader:
-    """Loads a verifier from any folder but "empty", and keeps what it was asked for."""
-
-    asked: list[tuple[Path, float | None]] = field(default_factory=list)
-
-    def __call__(self, folder: Path, *, min_p: float | None) -> Learnt:
-        self.asked.append((folder, min_p))
-        if folder.name == "empty":
-            raise ValueError(f"{folder} holds no verifier; train one with 'specroute train'")
-        return Learnt()
+DEFAULT = Path(__file__).parents[2] / "router_models" / "default"
 
 
 def made(
-    item: str, loader: Loader | None = None, *, folder: Path = Path(), model: Path | None = PREDICTOR
+    item: str, *, folder: Path = Path(), model: Path | None = DEFAULT, certified_min_p: float | None = None
 ) -> Configured:
     text = f"{VALID.replace('{prior: 0.7}', '{model: .}')}validation: {{validators: [{item}]}}\n"
     (settings,) = parse_settings(text, folder=folder, environ={"KEY": "token"}).validation.validators
-    judges = Judges(httpx.MockTransport(lambda _: httpx.Response(200)), model, loader or Loader())
+    judges = Judges(httpx.MockTransport(lambda _: httpx.Response(200)), model, certified_min_p)
     return judges.make(settings, settings.on_abstain)
 
 
@@ -66,24 +53,27 @@ def test_what_is_not_written_is_the_validators_own_default() -> None:
     assert vars(configured.validator) == vars(default)
 
 
-def test_the_verifier_is_loaded_from_the_predictors_model_unless_it_has_its_own(tmp_path: Path) -> None:
-    (tmp_path / "own").mkdir()
-    loader = Loader()
-
-    configured = made("{name: verifier, on_abstain: reject}", loader)
-    made("{name: verifier, model: own, min_p: 0.7}", loader, folder=tmp_path)
+def test_the_verifier_is_loaded_from_the_predictors_model_unless_it_has_its_own() -> None:
+    configured = made("{name: verifier, on_abstain: reject}")
+    own = made(f"{{name: verifier, model: {json.dumps(str(DEFAULT))}, min_p: 0.7}}", model=None)
 
     assert isinstance(configured, ConfiguredValidator)
+    assert isinstance(configured.validator, Verifier)
     assert is_learnt(configured)
     assert configured.on_abstain is OnAbstain.REJECT
-    assert loader.asked == [(PREDICTOR, None), (tmp_path / "own", 0.7)]
+    assert isinstance(own.validator, Verifier)
+    assert own.validator.min_p == 0.7
 
 
-def test_a_model_without_a_verifier_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
+def test_a_certified_cut_takes_the_place_of_the_models_own() -> None:
+    own, certified = made("verifier"), made("verifier", certified_min_p=0.9)
 
-    with pytest.raises(ValueError, match="holds no verifier; train one"):
-        made("{name: verifier, model: empty}", folder=tmp_path)
+    assert isinstance(own.validator, Verifier)
+    assert isinstance(certified.validator, Verifier)
+    assert own.validator.min_p != certified.validator.min_p == 0.9
+
+
+def test_without_a_model_there_is_nothing_to_verify_with() -> None:
     with pytest.raises(ValueError, match="no model to verify with; add model: PATH"):
         made("verifier", model=None)
 
