@@ -25,7 +25,7 @@ from specroute.learn.training.linear import extract
 from specroute.learn.training.models.blend import LARGE_IF_BAD, LARGE_IF_OK, OK, Settings, fit_blend
 from specroute.learn.training.models.cross import AUXILIARY_WEIGHTS, cross_fit
 from specroute.learn.training.models.reading import Reading, Table
-from specroute.predictor.features import FeatureExtractor, FeatureSettings
+from specroute.predictor.text.features import FeatureExtractor, FeatureSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

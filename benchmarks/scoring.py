@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.predictor.artifact import MODEL_FILE, read_manifest
-from specroute.predictor.features import FeatureExtractor
 from specroute.predictor.onnx_model import OnnxModel
 from specroute.predictor.predictor import OnnxPredictor
+from specroute.predictor.text.features import FeatureExtractor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,8 +11,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from specroute.predictor.artifact import FORMAT_VERSION, content_version
-from specroute.predictor.features import DENSE_SIZE, FEATURES_VERSION
-from specroute.predictor.surface import SURFACE_NAMES
+from specroute.predictor.text.features import DENSE_SIZE, FEATURES_VERSION
+from specroute.predictor.text.surface import SURFACE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specroute.core.request import Message, Role, RouteRequest
-from specroute.predictor.features import FeatureExtractor, FeatureSettings
 from specroute.predictor.onnx_model import OnnxModel
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.prior import PriorPredictor
+from specroute.predictor.text.features import FeatureExtractor, FeatureSettings
 from tests.predictor.graphs import constant, gathering
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from specroute.predictor.features import FEATURES_VERSION, FeatureSettings
 from specroute.predictor.intents.manifest import INTENTS_FILE, IntentsManifest
-from specroute.predictor.surface import SURFACE_NAMES
+from specroute.predictor.text.features import FEATURES_VERSION, FeatureSettings
+from specroute.predictor.text.surface import SURFACE_NAMES
 from specroute.predictor.verifier.manifest import VERIFIER_FILE
 
 if TYPE_CHECKING:

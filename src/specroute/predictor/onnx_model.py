@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from specroute.predictor.features import DENSE_SIZE
 from specroute.predictor.session import ModelGraphError, open_session
+from specroute.predictor.text.features import DENSE_SIZE
 
 if TYPE_CHECKING:
-    from specroute.predictor.features import Features
+    from specroute.predictor.text.features import Features
 
 INPUT_IDS = "ids"
 INPUT_DENSE = "dense"

@@ -19,11 +19,11 @@ from specroute.predictor.artifact import (
     read_manifest,
     read_verified,
 )
-from specroute.predictor.features import FeatureExtractor
 from specroute.predictor.intents.manifest import INTENTS_FILE
 from specroute.predictor.intents.model import NO_INTENTS, IntentModel, Intents
 from specroute.predictor.onnx_model import OnnxModel, Scores
 from specroute.predictor.session import ModelGraphError
+from specroute.predictor.text.features import FeatureExtractor
 
 if TYPE_CHECKING:
     import os

@@ -10,8 +10,8 @@ from specroute.learn.dataset import Outcome
 from specroute.learn.intents.labels import RISK_DOMAINS, RISKS, TASK_TYPES
 from specroute.learn.intents.prompts import labelled_prompts
 from specroute.learn.intents.train import CLASSES, STEPS, TrainedIntents, train_intents
-from specroute.predictor.features import FeatureExtractor, FeatureSettings
 from specroute.predictor.intents.model import IntentModel
+from specroute.predictor.text.features import FeatureExtractor, FeatureSettings
 
 if TYPE_CHECKING:
     from specroute.learn.intents.prompts import LabelledPrompt, Part

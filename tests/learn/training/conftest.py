@@ -9,7 +9,7 @@ from specroute.learn.training.measuring.compare import compare
 from specroute.learn.training.options import TrainOptions
 from specroute.learn.training.train import train
 from specroute.learn.training.writing.folder import Run, write_folder
-from specroute.predictor.features import FeatureSettings
+from specroute.predictor.text.features import FeatureSettings
 from tests.learn.made_up import OTHER_PAIR, PAIR, rows, write_jsonl
 
 OPTIONS = TrainOptions(pair=PAIR, seed=3, use_intents=False, use_verifier=False, features=FeatureSettings(hash_bits=10))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specroute.predictor.features import FeatureExtractor, FeatureSettings
 from specroute.predictor.intents.grams import BUCKETS, HEAD_WORDS, TAIL_WORDS, gram_ids
+from specroute.predictor.text.features import FeatureExtractor, FeatureSettings
 
 EXTRACTOR = FeatureExtractor(FeatureSettings())
 

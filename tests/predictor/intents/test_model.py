@@ -11,10 +11,10 @@ import pytest
 from specroute.core.plan import Guess
 from specroute.learn.intents.export import export_heads
 from specroute.learn.intents.reading import Head, Reading
-from specroute.predictor.features import FeatureExtractor, FeatureSettings
 from specroute.predictor.intents.grams import BUCKETS, gram_ids
 from specroute.predictor.intents.model import NO_INTENTS, IntentModel, Intents, named
 from specroute.predictor.session import ModelGraphError
+from specroute.predictor.text.features import FeatureExtractor, FeatureSettings
 
 if TYPE_CHECKING:
     from specroute.predictor.intents.manifest import IntentsManifest

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from specroute.predictor.features import FeatureExtractor
+    from specroute.predictor.text.features import FeatureExtractor
 
     Floats = NDArray[np.float64]
 

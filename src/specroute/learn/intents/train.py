@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from specroute.learn.dataset import Outcome
     from specroute.learn.intents.prompts import LabelledPrompt
-    from specroute.predictor.features import FeatureExtractor
     from specroute.predictor.intents.manifest import IntentsManifest
+    from specroute.predictor.text.features import FeatureExtractor
 
     Floats = NDArray[np.float64]
 

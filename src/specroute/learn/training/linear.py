@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from specroute.predictor.features import DENSE_SIZE, FeatureExtractor
+from specroute.predictor.text.features import DENSE_SIZE, FeatureExtractor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from specroute.learn.training.models.cross import FOLDS
-from specroute.predictor.features import FeatureSettings
+from specroute.predictor.text.features import FeatureSettings
 
 if TYPE_CHECKING:
     from specroute.learn.dataset import Outcome, Outcomes

@@ -25,8 +25,8 @@ from specroute.learn.training.options import TrainingError, TrainOptions, select
 from specroute.learn.training.writing.export import to_onnx
 from specroute.learn.training.writing.golden import GOLDEN_TEXTS
 from specroute.predictor.artifact import GOLDEN_TOLERANCE
-from specroute.predictor.features import FeatureExtractor
 from specroute.predictor.onnx_model import OnnxModel, Scores
+from specroute.predictor.text.features import FeatureExtractor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.predictor.hashing import SALT, mixed
+from specroute.predictor.text.hashing import SALT, mixed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from specroute.predictor.ngrams import Tokens
+    from specroute.predictor.text.ngrams import Tokens
 
 GRAMS_VERSION = 2
 """Raised whenever the same words would give other ids; an artifact records it."""

@@ -13,9 +13,9 @@ from specroute.predictor.session import ModelGraphError, open_session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from specroute.predictor.features import FeatureExtractor
     from specroute.predictor.intents.manifest import IntentsManifest
-    from specroute.predictor.ngrams import Tokens
+    from specroute.predictor.text.features import FeatureExtractor
+    from specroute.predictor.text.ngrams import Tokens
 
 TASK_TYPE, RISK, RISK_DOMAIN = "task_type", "risk", "risk_domain"
 INPUT_IDS = "ids"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from specroute.learn.training.calibration import Platt
     from specroute.learn.training.doubt.density import Density
     from specroute.learn.training.models.reading import Reading
-    from specroute.predictor.features import FeatureExtractor
+    from specroute.predictor.text.features import FeatureExtractor
 
     Floats = NDArray[np.float64]
 

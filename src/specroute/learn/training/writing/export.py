@@ -21,7 +21,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from specroute.learn.training.linear import DENSE_LIMIT
 from specroute.learn.training.models.folded import LEAST_SQUARE
-from specroute.predictor.features import DENSE_SIZE
 from specroute.predictor.onnx_model import (
     INPUT_DENSE,
     INPUT_IDS,
@@ -30,6 +29,7 @@ from specroute.predictor.onnx_model import (
     OUTPUT_SHARES,
     SHARE_COUNT,
 )
+from specroute.predictor.text.features import DENSE_SIZE
 
 if TYPE_CHECKING:
     from onnx import NodeProto

@@ -36,10 +36,10 @@ from specroute.predictor.artifact import (
     GoldenVector,
     Manifest,
 )
-from specroute.predictor.features import FEATURES_VERSION
 from specroute.predictor.intents.manifest import INTENTS_FILE
 from specroute.predictor.predictor import OnnxPredictor
-from specroute.predictor.surface import SURFACE_NAMES
+from specroute.predictor.text.features import FEATURES_VERSION
+from specroute.predictor.text.surface import SURFACE_NAMES
 from specroute.predictor.verifier.manifest import VERIFIER_FILE
 
 if TYPE_CHECKING:

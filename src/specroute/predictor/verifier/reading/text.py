@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from specroute.predictor.ngrams import NgramHasher
+from specroute.predictor.text.ngrams import NgramHasher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from specroute.predictor.ngrams import Tokens
+    from specroute.predictor.text.ngrams import Tokens
 
 HEAD_CHARS = 6_000
 TAIL_CHARS = 2_000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.predictor.hashing import INVERSE_MULTIPLIER, MULTIPLIER, SALT, code_points, mixed, powers
+from specroute.predictor.text.hashing import INVERSE_MULTIPLIER, MULTIPLIER, SALT, code_points, mixed, powers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specroute.predictor.ngrams import NgramHasher, Tokens
-from specroute.predictor.surface import SURFACE_NAMES, measure
+from specroute.predictor.text.ngrams import NgramHasher, Tokens
+from specroute.predictor.text.surface import SURFACE_NAMES, measure
 
 if TYPE_CHECKING:
     import numpy as np

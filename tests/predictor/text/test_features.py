@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specroute.predictor import ngrams
-from specroute.predictor.features import DENSE_SIZE, FeatureExtractor, FeatureSettings
-from specroute.predictor.surface import SURFACE_NAMES
+from specroute.predictor.text import ngrams
+from specroute.predictor.text.features import DENSE_SIZE, FeatureExtractor, FeatureSettings
+from specroute.predictor.text.surface import SURFACE_NAMES
 
 SMALL = FeatureSettings(head_chars=60, tail_chars=20, hash_bits=12)
 _ANY_TEXT = st.text(st.characters(codec=None, categories=None), max_size=200)

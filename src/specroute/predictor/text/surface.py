@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from specroute.predictor.ngrams import Tokens
+    from specroute.predictor.text.ngrams import Tokens
 
 SURFACE_NAMES = (
     "log_chars",
