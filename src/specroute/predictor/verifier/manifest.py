@@ -18,8 +18,8 @@ class OperatingPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         rows: how many answers it was measured on.
-        sensitivity: the share of acceptable answers that are accepted (decision-theory: se).
-        specificity: the share of unacceptable answers that are rejected (sp).
+        sensitivity: the share of acceptable answers that are accepted.
+        specificity: the share of unacceptable answers that are rejected.
         abstained: the share of all answers on which it said nothing.
     """
 

@@ -23,3 +23,16 @@ def test_texts_that_are_all_alike_still_give_a_density() -> None:
 
     assert np.isfinite(density.novelty(np.zeros((1, 4)))).all()
     assert density.novelty(np.full((1, 4), 5.0))[0] > 0.9
+
+
+def test_a_feature_in_which_all_texts_are_alike_is_no_noise_that_makes_one_of_them_a_stranger() -> None:
+    texts = np.concatenate([_texts(1), np.full((_texts(1).shape[0], 1), 0.8832)], axis=1)
+    texts[::2, -1] += 1e-16  # as rounding leaves it
+    density = Density.fit(texts, texts, seed=0)
+    other = texts[:1].copy()
+    other[0, -1] += 1.0
+
+    in_single_precision = density.novelty(texts.astype(np.float32).astype(np.float64))
+
+    assert np.abs(in_single_precision - density.novelty(texts)).max() < 1e-3
+    assert density.novelty(other)[0] > 0.99

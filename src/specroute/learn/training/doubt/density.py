@@ -22,6 +22,9 @@ DIRECTIONS = 16
 _COMPONENTS = 24
 _TEXTS_PER_COMPONENT = 12
 _LEAST_VARIANCE = 0.02
+_LEAST_STD = 1e-3
+"""Of a feature in which all texts are alike: a text that differs there is a stranger, and the graph's single precision
+does not make one of the texts themselves."""
 _STEEPNESS = 2.0
 
 
@@ -49,7 +52,7 @@ class Density:
         if features.shape[0] < 2:  # a mixture of one text is a point
             features = np.repeat(features, 2, axis=0)
         mean, std = features.mean(axis=0), features.std(axis=0)
-        std = np.where(std > 0.0, std, 1.0)
+        std = np.maximum(std, _LEAST_STD)
         count = max(1, min(_COMPONENTS, features.shape[0] // _TEXTS_PER_COMPONENT))
         mixture = GaussianMixture(
             count, covariance_type="diag", reg_covar=_LEAST_VARIANCE, random_state=seed, max_iter=60, tol=1e-2
