@@ -1,6 +1,6 @@
 """Measures recipes for the predictor, shipped or not, out of fold on recorded outcomes, then once on a test file.
 
-Usage: ``python -m benchmarks.recipes --outcomes FILE [--test FILE] [--encoder FOLDER] [--gsm8k] [--time] [--markdown]``
+Usage: ``python -m benchmarks.recipes --outcomes FILE [--test FILE] [--encoder FOLDER] [--own] [--gsm8k] [--time]``
 
 ``--encoder``: a sentence encoder in Hugging Face's format (all-MiniLM-L6-v2, say), read through torch and transformers,
 which this project does not depend on. It adds the recipes that need one; it runs on a GPU where torch finds one.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -56,7 +57,7 @@ SHIPPED = "n-grams, linear and network (shipped)"
 PENALTY, OTHERS = 2.0, 0.5  # what cross-validation chose for the shipped model
 SEED = 0
 TOKENS = (128, 256)
-HEAD, TAIL = 3000, 1000  # what the shipped model reads of a text
+HEAD, TAIL = 1000, 500  # what the shipped model reads of a text
 CHARACTER_GRAMS, BUCKETS = (2, 4), 2**17
 WIDTH, RIDGE, PASSES, _BATCH = 256, 1.0, 30, 64
 GSM8K = {SOURCES["GSM8K"], "zeroeval_gsm8k"}  # the second has the same problems, under other pairs
@@ -64,12 +65,12 @@ OTHER_LABELS = (0.0, 0.3)
 STRENGTH = {"n-grams": 2.0, "sentence vectors": 0.003}  # scikit-learn's C: fixed beforehand, one set for every target
 
 
-def sentence_encoder(folder: Path) -> SentenceEncoder:
+def sentence_encoder(folder: Path, threads: int) -> SentenceEncoder:
     """Returns what gives float32[texts, d]: the mean of the last layer over each text's first tokens."""
     import torch  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - not among the project's libraries
     import transformers  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModel.from_pretrained(folder).float().eval().to(device)
@@ -167,7 +168,7 @@ def static_words(sheet: Sheet, sentences: NDArray[np.float32]) -> Corpus:
     return sheet.reading(found)
 
 
-def recipes(sheet: Sheet, encoder: SentenceEncoder | None) -> dict[str, Floats]:
+def recipes(sheet: Sheet, encoder: SentenceEncoder | None, sizes: Sequence[int] = TOKENS) -> dict[str, Floats]:
     """Returns the log-odds, float64[r, QUESTIONS], of every recipe by its name."""
     of_words = sheet.scored(words, sheet.corpus)
     of_network = sheet.scored(network, sheet.corpus)
@@ -183,7 +184,7 @@ def recipes(sheet: Sheet, encoder: SentenceEncoder | None) -> dict[str, Floats]:
     }
     if encoder is None:
         return found
-    for tokens in TOKENS:
+    for tokens in sizes:
         sentences = encoder(sheet.texts, tokens)
         of_encoder = sheet.scored(network, sheet.reading(sentences))
         found[f"sentence encoder, {tokens} tokens, network"] = of_encoder
@@ -280,19 +281,23 @@ def main() -> None:
     parser.add_argument("--outcomes", type=Path, help="what is learnt from, 5 folds by group")
     parser.add_argument("--test", type=Path, help="measured once, by models of all of --outcomes")
     parser.add_argument("--encoder", type=Path)
+    parser.add_argument("--tokens", type=int, nargs="*", default=TOKENS, help="how much the encoder reads")
+    parser.add_argument("--own", action="store_true", help="no row of another pair: quicker, for every recipe alike")
     for flag in ("--gsm8k", "--time", "--markdown"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
     if arguments.outcomes is None and not arguments.time:
         parser.error("--outcomes is missing: give the path of recorded outcomes")
-    encoder = sentence_encoder(arguments.encoder) if arguments.encoder else None
+    threads = 1 if arguments.time else os.cpu_count() or 1
+    encoder = sentence_encoder(arguments.encoder, threads) if arguments.encoder else None
     with threadpool_limits(limits=1):
         if arguments.time or arguments.gsm8k:
             found = times(encoder) if arguments.time else gsm8k(arguments.outcomes, encoder)
         else:
             test = read_outcomes(arguments.test).rows if arguments.test else ()
-            sheet = Sheet.of(read_outcomes(arguments.outcomes).rows, test, PAIR)
-            found = figures(sheet, recipes(sheet, encoder))
+            learnt = [row for row in read_outcomes(arguments.outcomes).rows if row.pair == PAIR or not arguments.own]
+            sheet = Sheet.of(learnt, test, PAIR)
+            found = figures(sheet, recipes(sheet, encoder, arguments.tokens))
     print(printed(found, arguments.markdown))
 
 
