@@ -11,9 +11,9 @@ from specroute.core.outcome import Chunk, FinishReason, ToolCallDelta
 from specroute.core.request import JsonObjectOutput, Message, Role, RouteRequest, TextOutput, ToolCall
 from specroute.learn.readers import OutcomesError, read_rows
 from specroute.upstreams.simulated.answers import REFUSAL, NoAnswer
+from specroute.upstreams.simulated.http.wire import ChatRequest
 from specroute.upstreams.simulated.profile import seeded
 from specroute.upstreams.simulated.recorded import TIERS, RecordedOutcomes, load_outcomes
-from specroute.upstreams.simulated.wire import ChatRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.recorded_rows import ROWS, written
+from tests.load.recorded_rows import ROWS, written
 
 pytestmark = pytest.mark.integration
 

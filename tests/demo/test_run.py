@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from specroute.core.outcome import AttemptEnd
-from specroute.demo.cases import SIMULATED_TIERS, known_answers, workload_cases
 from specroute.demo.figures import Summary
 from specroute.demo.policies import SIMULATED_POLICIES
 from specroute.demo.report import RECORDED, SIMULATED, Report, build_report
 from specroute.demo.run import Demo, DemoOptions
 from specroute.demo.tables import for_markdown
-from tests.demo.recorded_rows import PAIR, ROWS, written
+from specroute.load.cases import SIMULATED_TIERS, known_answers, workload_cases
+from tests.load.recorded_rows import PAIR, ROWS, written
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
 
@@ -74,7 +74,7 @@ async def test_four_policies_are_compared_on_the_same_simulated_tasks() -> None:
 
 async def test_recorded_answers_arrive_as_recorded_and_keep_their_grades(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from specroute.demo.recorded_cases import recorded_cases
+    from specroute.load.recorded_cases import recorded_cases
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS
     from specroute.upstreams.simulated.recorded import load_outcomes
 

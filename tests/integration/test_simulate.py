@@ -22,10 +22,10 @@ from typer.testing import CliRunner
 
 from specroute.cli.simulate import simulate
 from specroute.upstreams.simulated.answers import KnownAnswer, KnownAnswers
-from specroute.upstreams.simulated.faults import FAULT_HEADER, parse_fault_rate
+from specroute.upstreams.simulated.http.faults import FAULT_HEADER, parse_fault_rate
+from specroute.upstreams.simulated.http.request_log import RequestRecord
+from specroute.upstreams.simulated.http.server import Simulator, SimulatorSettings
 from specroute.upstreams.simulated.profile import LatencyProfile, QualityProfile, TierProfile
-from specroute.upstreams.simulated.request_log import RequestRecord
-from specroute.upstreams.simulated.server import Simulator, SimulatorSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 

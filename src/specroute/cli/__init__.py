@@ -5,14 +5,14 @@ Exit codes: 0 done, 1 failure, 2 usage. Heavy imports wait until a verb needs th
 
 import typer
 
-from specroute.cli.calibrate import calibrate
-from specroute.cli.call import decide, route
+from specroute.cli.calling.call import decide, route
 from specroute.cli.check_config import check_config
 from specroute.cli.demo import demo
-from specroute.cli.evaluate import evaluate
+from specroute.cli.learning.calibrate import calibrate
+from specroute.cli.learning.evaluate import evaluate
+from specroute.cli.learning.train import train
 from specroute.cli.serve import serve
 from specroute.cli.simulate import simulate
-from specroute.cli.train import train
 
 app = typer.Typer(
     name="specroute",

@@ -92,9 +92,9 @@ def _model(given: Path | None) -> Path | None:
 
 
 def _simulated(requests: int | None, options: DemoOptions) -> Demo:
-    from specroute.demo.cases import SIMULATED_TIERS, known_answers, workload_cases
     from specroute.demo.policies import SIMULATED_POLICIES
     from specroute.demo.run import Demo
+    from specroute.load.cases import SIMULATED_TIERS, known_answers, workload_cases
 
     try:
         cases = workload_cases(requests, seed=options.seed)
@@ -105,11 +105,11 @@ def _simulated(requests: int | None, options: DemoOptions) -> Demo:
 
 def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions) -> Demo:
     with needing_pyarrow(_give_up):
-        from specroute.demo.recorded_cases import recorded_cases
+        from specroute.load.recorded_cases import recorded_cases
         from specroute.upstreams.simulated.recorded import OutcomesError, load_outcomes
-    from specroute.demo.cases import chosen
     from specroute.demo.policies import RECORDED_POLICIES
     from specroute.demo.run import Demo
+    from specroute.load.cases import chosen
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS
 
     try:

@@ -12,7 +12,7 @@ from specroute.cli.extras import needing_pyarrow
 
 if TYPE_CHECKING:
     from specroute.upstreams.simulated.answers import AnswerBook
-    from specroute.upstreams.simulated.server import SimulatorSettings
+    from specroute.upstreams.simulated.http.server import SimulatorSettings
 
 USAGE_ERROR = 2
 FAILURE = 1
@@ -78,9 +78,9 @@ def _settings(
     log: Path | None,
     book: AnswerBook | None,
 ) -> SimulatorSettings:
-    from specroute.upstreams.simulated.faults import FaultInjector, parse_fault_rate
+    from specroute.upstreams.simulated.http.faults import FaultInjector, parse_fault_rate
+    from specroute.upstreams.simulated.http.server import SimulatorSettings
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS, parse_tier
-    from specroute.upstreams.simulated.server import SimulatorSettings
 
     tiers = {profile.name: profile for profile in DEFAULT_TIERS}
     try:
@@ -122,7 +122,7 @@ async def _serve_until_told(settings: SimulatorSettings) -> None:
     import asyncio
     import signal
 
-    from specroute.upstreams.simulated.server import Simulator
+    from specroute.upstreams.simulated.http.server import Simulator
 
     told = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -14,15 +14,15 @@ import anyio
 
 from specroute.app import running
 from specroute.edge.client.aio import RouteFailed, RouterClient
-from specroute.upstreams.simulated.server import Simulator, SimulatorSettings
+from specroute.upstreams.simulated.http.server import Simulator, SimulatorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from specroute.demo.cases import Case
     from specroute.demo.policies import PolicyUnderTest
     from specroute.edge.client.aio import Answered, Receipt
+    from specroute.load.cases import Case
     from specroute.upstreams.simulated.answers import AnswerBook
     from specroute.upstreams.simulated.profile import TierProfile
 

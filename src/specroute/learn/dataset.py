@@ -16,6 +16,7 @@ large_correct     bool     the same for the large model, or ``large_score``; nee
                            nothing is learnt about answers
 *_input_tokens    number   what the call used, >= 0; estimated from the texts where it is absent
 *_output_tokens   number   likewise
+*_latency_s       number   how long the whole answer took, in seconds, > 0; optional, replayed where it is there
 mini_logprob_conf number   exp(mean log-probability of the mini's tokens), in [0, 1]; optional
 mini_verbal_conf  number   the confidence that the mini stated, in [0, 1]; optional
 prompt_id         text     names the prompt in reports; default: ``source:`` and 12 hex digits of its SHA-1
@@ -23,6 +24,8 @@ group_id          text     near-duplicate prompts share one, and no split separa
 source            text     where the prompt is from; for reports only, never a feature; default: ``all``
 subject           text     of what it is; for reports, and to learn risk domains from, never a feature; optional
 task_type         text     one of the service's task types, to learn those from, never a feature; optional
+*_model           text     the exact name of the model that answered; default: its name in ``pair``
+output_format     text     ``tool_calls``: the answers are recorded tool calls; any other word is text; optional
 source_repo       text     public repository of the source; for the model card; optional
 licence           text     its licence; for the model card; optional
 ================  =======  =====================================================================================
@@ -56,7 +59,13 @@ HASHED_COLUMNS = (
 )
 """What the data hash covers: all that training, certificates and reports depend on."""
 
-_COLUMNS = (*HASHED_COLUMNS, "mini_score", "large_score", "prompt_id", "source_repo", "licence")
+_LATENCIES = ("mini_latency_s", "large_latency_s")
+_MODELS = ("mini_model", "large_model")
+_COLUMNS = (
+    *(*HASHED_COLUMNS, "mini_score", "large_score", "prompt_id", "source_repo", "licence"),
+    *(*_LATENCIES, *_MODELS, "output_format"),
+)
+TOOL_CALLS = "tool_calls"
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
 
@@ -81,6 +90,11 @@ class Outcome:
     subject: str = ""
     task_type: str = ""
     prompt_id: str = ""
+    mini_latency_s: float | None = None
+    large_latency_s: float | None = None
+    mini_model: str = ""
+    large_model: str = ""
+    output_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +180,7 @@ def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
         raise OutcomesError(path, f"row {number}: 'pair' is empty", "write the two models as 'mini|large'")
     encoded = prompt.encode("utf-8", "replace")
     source = _text(path, number, row, "source") or "all"
-    numbers = {column: _number(path, number, row, column, most=math.inf) for column in _NUMBERS}
+    numbers = {column: _number(path, number, row, column, most=math.inf) for column in (*_NUMBERS, *_LATENCIES)}
     shares = {column: _number(path, number, row, column, most=1.0) for column in _SHARES}
     return Outcome(
         pair=pair,
@@ -182,6 +196,9 @@ def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
         subject=_text(path, number, row, "subject") or "",
         task_type=_text(path, number, row, "task_type") or "",
         prompt_id=_text(path, number, row, "prompt_id") or f"{source}:{hashlib.sha1(encoded).hexdigest()[:12]}",
+        mini_model=_text(path, number, row, "mini_model") or pair.partition("|")[0],
+        large_model=_text(path, number, row, "large_model") or pair.partition("|")[2],
+        output_format=_text(path, number, row, "output_format") or "",
     )
 
 

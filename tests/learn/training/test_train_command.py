@@ -5,7 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from specroute.cli.train import train
+from specroute.cli.learning.train import train
 from specroute.predictor.predictor import OnnxPredictor
 from tests.learn.made_up import PAIR, rows, write_jsonl
 

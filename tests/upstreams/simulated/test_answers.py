@@ -18,8 +18,8 @@ from specroute.upstreams.simulated.answers import (
     Synthetic,
     pieces_of,
 )
+from specroute.upstreams.simulated.http.wire import BadRequestError, ChatRequest, parse_chat_request
 from specroute.upstreams.simulated.profile import AnswerKind, LatencyProfile, QualityProfile, TierProfile
-from specroute.upstreams.simulated.wire import BadRequestError, ChatRequest, parse_chat_request
 
 LATENCY = LatencyProfile(0.1, 0.2, tokens_per_s=100)
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

@@ -7,7 +7,7 @@ import pytest
 
 from specroute.core.outcome import FinishReason
 from specroute.upstreams.simulated.answers import NoAnswer, SimulatedAnswer
-from specroute.upstreams.simulated.wire import ChatRequest, parse_chat_request
+from specroute.upstreams.simulated.http.wire import ChatRequest, parse_chat_request
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -11,15 +11,15 @@ import orjson
 
 from specroute.core.outcome import FinishReason
 from specroute.core.request import ToolCall, estimated_tokens
+from specroute.upstreams.simulated.http.wire import BadRequestError
 from specroute.upstreams.simulated.profile import AnswerKind, TierProfile, lognormal, seeded
 from specroute.upstreams.simulated.schema import WORDS, value_of
-from specroute.upstreams.simulated.wire import BadRequestError
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping, Sequence
 
-    from specroute.upstreams.simulated.wire import ChatRequest
+    from specroute.upstreams.simulated.http.wire import ChatRequest
 
 REFUSAL = "I'm sorry, but I can't help with that request."
 

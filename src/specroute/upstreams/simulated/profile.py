@@ -32,8 +32,11 @@ def seeded(seed: int, *words: str) -> random.Random:
 
 def lognormal(p50: float, p99: float, rng: random.Random) -> float:
     """Returns a draw of the lognormal distribution with these percentiles, clipped at 3.5 standard deviations."""
-    z = max(-MAX_ABS_Z, min(MAX_ABS_Z, rng.gauss(0.0, 1.0)))
-    return p50 * math.exp(math.log(p99 / p50) / Z_99 * z)
+    return p50 * math.exp(math.log(p99 / p50) / Z_99 * _clipped(rng.gauss(0.0, 1.0)))
+
+
+def _clipped(z: float) -> float:
+    return max(-MAX_ABS_Z, min(MAX_ABS_Z, z))
 
 
 def _require(holds: bool, message: str) -> None:
@@ -59,6 +62,7 @@ class LatencyProfile:
         tokens_per_s: output tokens per second after the first, > 0.
         tail_probability: share of stragglers, in [0, 1].
         tail_factor: how many times slower a straggler is, first token and pace alike, >= 1.
+        rate_sigma: standard deviation of the logarithm of ``tokens_per_s`` between answers, >= 0.
     """
 
     ttft_p50_s: float
@@ -66,6 +70,7 @@ class LatencyProfile:
     tokens_per_s: float
     tail_probability: float = 0.0
     tail_factor: float = 1.0
+    rate_sigma: float = 0.0
 
     def __post_init__(self) -> None:
         _require(0 < self.ttft_p50_s < math.inf, "ttft must be more than 0 s")
@@ -73,12 +78,34 @@ class LatencyProfile:
         _require(0 < self.tokens_per_s < math.inf, "tokens_per_s must be more than 0")
         _require(0 <= self.tail_probability <= 1, "the probability of tail must be in [0, 1]")
         _require(1 <= self.tail_factor < math.inf, "the factor of tail must be at least 1")
+        _require(0 <= self.rate_sigma < math.inf, "rate_sigma must be at least 0")
 
     def pace(self, rng: random.Random) -> Pace:
         """Returns the speed of one answer."""
-        ttft_s = lognormal(self.ttft_p50_s, self.ttft_p99_s, rng)
-        factor = self.tail_factor if rng.random() < self.tail_probability else 1.0
-        return Pace(ttft_s * factor, factor / self.tokens_per_s)
+        first_z, rate_z = rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)
+        return self.pace_at(first_z, rate_z, rng.random())
+
+    def pace_at(self, first_z: float, rate_z: float, chance: float) -> Pace:
+        """Returns the speed of one answer.
+
+        Args:
+            first_z: how slow its first token is, in standard deviations of the logarithm; clipped at 3.5.
+            rate_z: how slow its tokens are, likewise.
+            chance: in [0, 1); below ``tail_probability`` it is a straggler.
+        """
+        ttft_s = self.ttft_p50_s * math.exp(math.log(self.ttft_p99_s / self.ttft_p50_s) / Z_99 * _clipped(first_z))
+        per_token_s = math.exp(self.rate_sigma * _clipped(rate_z)) / self.tokens_per_s
+        factor = self.tail_factor if chance < self.tail_probability else 1.0
+        return Pace(ttft_s * factor, per_token_s * factor)
+
+    def described(self) -> str:
+        """Returns the profile in a few words, for reports."""
+        sigma = math.log(self.ttft_p99_s / self.ttft_p50_s) / Z_99
+        tail = f", {self.tail_probability:.0%} {self.tail_factor:g} times slower" if self.tail_probability else ""
+        return (
+            f"first token {self.ttft_p50_s:g} s (log-sd {sigma:.2g}), {self.tokens_per_s:g} tokens/s "
+            f"(log-sd {self.rate_sigma:g}){tail}"
+        )
 
     def pace_of_recorded(self, latency_s: float, output_tokens: int) -> Pace:
         """Returns the speed at which a whole answer takes ``latency_s``.

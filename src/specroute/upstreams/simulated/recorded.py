@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from specroute.upstreams.simulated.wire import ChatRequest
+    from specroute.upstreams.simulated.http.wire import ChatRequest
 
 DEFAULT_PAIR = "gpt-4o-mini|gpt-4o"
 TIERS = ("mini", "large")

@@ -17,7 +17,7 @@ import jsonschema_rs
 if TYPE_CHECKING:
     import random
 
-    from specroute.upstreams.simulated.wire import Schema
+    from specroute.upstreams.simulated.http.wire import Schema
 
 MAX_DEPTH = 6
 """Below this depth only what is required is made, so that recursive schemas end."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from aiohttp import web
 
-from specroute.upstreams.simulated.faults import Fault, FaultKind
-from specroute.upstreams.simulated.frames import event
+from specroute.upstreams.simulated.http.faults import Fault, FaultKind
+from specroute.upstreams.simulated.http.frames import event
 
 if TYPE_CHECKING:
-    from specroute.upstreams.simulated.frames import AnswerFrames
+    from specroute.upstreams.simulated.http.frames import AnswerFrames
+    from specroute.upstreams.simulated.http.request_log import Exchange
+    from specroute.upstreams.simulated.http.wire import ApiError
     from specroute.upstreams.simulated.profile import Pace
-    from specroute.upstreams.simulated.request_log import Exchange
-    from specroute.upstreams.simulated.wire import ApiError
 
 WRITES_PER_YIELD = 16
 """Without delays the loop still runs now and then, so that a client that left is noticed."""

@@ -7,11 +7,11 @@ import pytest
 from specroute.core.request import ToolCall
 from specroute.edge.client.aio import Answered
 from tests.demo.builders import receipt
-from tests.demo.recorded_rows import PAIR, ROWS, written
+from tests.load.recorded_rows import PAIR, ROWS, written
 
 pytest.importorskip("pyarrow")
 
-from specroute.demo.recorded_cases import RecordedCase, recorded_cases
+from specroute.load.recorded_cases import RecordedCase, recorded_cases
 from specroute.upstreams.simulated.recorded import OutcomesError
 
 

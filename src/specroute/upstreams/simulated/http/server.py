@@ -17,12 +17,13 @@ import orjson
 from aiohttp import web
 
 from specroute.upstreams.simulated.answers import NoAnswer, Synthetic
-from specroute.upstreams.simulated.faults import FAULT_HEADER, MID_ANSWER, FaultInjector, parse_fault
-from specroute.upstreams.simulated.frames import AnswerFrames
+from specroute.upstreams.simulated.http.faults import FAULT_HEADER, MID_ANSWER, FaultInjector, parse_fault
+from specroute.upstreams.simulated.http.frames import AnswerFrames
+from specroute.upstreams.simulated.http.replies import Reply, send_answer, send_error, send_fault
+from specroute.upstreams.simulated.http.request_log import RequestLog
+from specroute.upstreams.simulated.http.wire import ApiError, BadRequestError, parse_chat_request
+from specroute.upstreams.simulated.latency import LatencyModel
 from specroute.upstreams.simulated.profile import DEFAULT_TIERS, Pace, TierProfile, seeded
-from specroute.upstreams.simulated.replies import Reply, send_answer, send_error, send_fault
-from specroute.upstreams.simulated.request_log import RequestLog
-from specroute.upstreams.simulated.wire import ApiError, BadRequestError, parse_chat_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from specroute.upstreams.simulated.answers import AnswerBook, SimulatedAnswer
-    from specroute.upstreams.simulated.faults import Fault, FaultRate
-    from specroute.upstreams.simulated.request_log import Exchange
-    from specroute.upstreams.simulated.wire import ChatRequest
+    from specroute.upstreams.simulated.http.faults import Fault, FaultRate
+    from specroute.upstreams.simulated.http.request_log import Exchange
+    from specroute.upstreams.simulated.http.wire import ChatRequest
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Six times a prompt of 10 MB, as JSON may escape every character."""
@@ -50,6 +51,7 @@ class SimulatorSettings:
         book: where answers come from; ``None``: made up by ``Synthetic`` from ``tiers``.
         port: 0 lets the system choose.
         seed: of every random draw.
+        latency: how fast the tiers answer; ``None``: as their profiles say.
         speed: divides all delays, > 0; ``math.inf`` means no delay.
         fault_rates: how often tiers fail unasked.
         log_path: file that one JSON line per request is appended to.
@@ -65,6 +67,7 @@ class SimulatorSettings:
     fault_rates: Sequence[FaultRate] = ()
     log_path: Path | None = None
     tokens_per_delta: int = 3
+    latency: LatencyModel | None = None
 
     def __post_init__(self) -> None:
         if not self.speed > 0:
@@ -72,6 +75,8 @@ class SimulatorSettings:
         if self.tokens_per_delta < 1:
             raise ValueError("tokens_per_delta must be at least 1")
         named = {tier.name for tier in self.tiers}
+        if self.latency is not None:
+            named &= set(self.latency.tiers)
         for what, tiers in (
             ("the answers follow", set(self.book.tiers.values()) if self.book else set()),
             ("the faults name", {rate.tier for rate in self.fault_rates if rate.tier}),
@@ -93,7 +98,7 @@ class Simulator:
         self.log = RequestLog(settings.log_path)
         self._settings = settings
         self._book: AnswerBook = settings.book or Synthetic(settings.tiers, seed=settings.seed)
-        self._profiles = {tier.name: tier for tier in settings.tiers}
+        self._latency = settings.latency or LatencyModel.of_profiles(settings.tiers)
         self._faults = FaultInjector(settings.fault_rates, seed=settings.seed)
         self._ids = itertools.count(1)
         self._handlers: set[asyncio.Task[object]] = set()
@@ -192,11 +197,10 @@ class Simulator:
             raise BadRequestError(f"{FAULT_HEADER}: {error}", FAULT_HEADER) from error
 
     def _reply_of(self, asked: ChatRequest, answer: SimulatedAnswer, fault: Fault | None) -> Reply:
-        latency, seed, speed = self._profiles[answer.tier].latency, self._settings.seed, self._settings.speed
-        if answer.latency_s is None:
-            pace = latency.pace(seeded(seed, "latency", answer.tier, asked.fingerprint))
-        else:
-            pace = latency.pace_of_recorded(answer.latency_s, answer.output_tokens)
+        seed, speed = self._settings.seed, self._settings.speed
+        pace = self._latency.pace(
+            answer.tier, asked.prompt, output_tokens=answer.output_tokens, recorded_s=answer.latency_s, seed=seed
+        )
         frames = AnswerFrames(
             answer=answer,
             completion_id=f"chatcmpl-simulated-{next(self._ids)}",

@@ -1,11 +1,11 @@
 import pytest
 
 from specroute.core.request import TextOutput
-from specroute.demo.cases import SIMULATED_TIERS, chosen, known_answers, workload_cases
 from specroute.learn.workload import is_correct
+from specroute.load.cases import SIMULATED_TIERS, chosen, known_answers, workload_cases
 from specroute.upstreams.simulated.answers import SimulatedAnswer
+from specroute.upstreams.simulated.http.wire import ChatRequest
 from specroute.upstreams.simulated.profile import AnswerKind
-from specroute.upstreams.simulated.wire import ChatRequest
 
 
 def test_all_tasks_are_cases_and_fewer_are_drawn_by_the_seed() -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from specroute.cli import app
 
-MODEL = Path(__file__).parents[2] / "router_models" / "default"
+MODEL = Path(__file__).parents[3] / "router_models" / "default"
 PAIR = "gpt-4o-mini|gpt-4o"
 
 

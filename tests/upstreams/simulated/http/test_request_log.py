@@ -2,7 +2,7 @@ from pathlib import Path
 
 import orjson
 
-from specroute.upstreams.simulated.request_log import RequestLog
+from specroute.upstreams.simulated.http.request_log import RequestLog
 
 
 def test_a_request_is_recorded_once_with_the_first_end(tmp_path: Path) -> None:

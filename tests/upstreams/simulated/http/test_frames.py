@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from specroute.core.outcome import FinishReason
 from specroute.core.request import ToolCall
 from specroute.upstreams.simulated.answers import SimulatedAnswer
-from specroute.upstreams.simulated.frames import DONE, AnswerFrames
+from specroute.upstreams.simulated.http.frames import DONE, AnswerFrames
 
 
 def frames_of(answer: SimulatedAnswer, **options: Any) -> AnswerFrames:

@@ -3,7 +3,7 @@ from typing import Any
 import orjson
 import pytest
 
-from specroute.upstreams.simulated.wire import ApiError, BadRequestError, ToolSpec, parse_chat_request
+from specroute.upstreams.simulated.http.wire import ApiError, BadRequestError, ToolSpec, parse_chat_request
 
 USER = [{"role": "user", "content": "hi"}]
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from specroute.upstreams.simulated.http.wire import ApiError
 from specroute.upstreams.simulated.profile import seeded
-from specroute.upstreams.simulated.wire import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from specroute.upstreams.simulated.faults import (
+from specroute.upstreams.simulated.http.faults import (
     Fault,
     FaultInjector,
     FaultKind,

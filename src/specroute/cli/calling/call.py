@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from specroute.cli.streamed import Delivery, print_json_lines, print_stream, read_wish
+from specroute.cli.calling.streamed import Delivery, print_json_lines, print_stream, read_wish
 
 if TYPE_CHECKING:
     from specroute.core.stream import DeliveryWish

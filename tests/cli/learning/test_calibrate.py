@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from specroute.cli.calibrate import calibrate
+from specroute.cli.learning.calibrate import calibrate
 from specroute.learn.training.out_of_fold import OutOfFold, OutOfFoldScore
 from specroute.predictor.artifact import OUT_OF_FOLD_FILE
 from specroute.predictor.certificate import read_certificate

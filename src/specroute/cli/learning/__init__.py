@@ -1,0 +1,1 @@
+"""Verbs that learn from recorded outcomes: train, measure, certify, replay, tune."""

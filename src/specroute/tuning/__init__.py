@@ -1,0 +1,1 @@
+"""From recorded outcomes and targets to a configuration that keeps them, with the evidence for it."""
