@@ -28,7 +28,6 @@ from benchmarks.delivery_tables import LEGEND, kind_table, main_table, stress_ta
 from benchmarks.delivery_ways import ALWAYS_LARGE, LATENCY_MODELS, PRICES, RACE_STREAMS, RACE_WHOLE, WAYS
 from specroute.learn.readers import OutcomesError
 from specroute.upstreams.simulated.recorded import DEFAULT_PAIR
-from specroute.upstreams.simulated.recorded import OutcomesError as NotServable
 from specroute.validators.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def main() -> None:
         found = read_cases(
             options.outcomes, pair=options.pair, json_contract=options.contract == "json", seed=options.seed
         )
-    except (OutcomesError, NotServable) as error:
+    except OutcomesError as error:
         _give_up(FAILURE, str(error))
     comparison = Comparison(found[: options.limit], options)
     comparison.run()

@@ -5,26 +5,29 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from specroute.core.outcome import Chunk, FinishReason, ToolCallDelta
 from specroute.core.request import JsonObjectOutput, Message, Role, RouteRequest, TextOutput, ToolCall
-from specroute.learn.readers import OutcomesError, read_rows
+from specroute.learn.dataset import read_outcomes
+from specroute.learn.readers import OutcomesError
+from specroute.load.recorded_cases import recorded_book
 from specroute.upstreams.simulated.answers import REFUSAL, NoAnswer
 from specroute.upstreams.simulated.http.wire import ChatRequest
 from specroute.upstreams.simulated.profile import seeded
-from specroute.upstreams.simulated.recorded import TIERS, RecordedOutcomes, load_outcomes
+from specroute.upstreams.simulated.recorded import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from specroute.learn.dataset import Outcome
+    from specroute.upstreams.simulated.recorded import RecordedOutcomes
+
 CHARACTERS_PER_TOKEN = 4
 LOOPED_CHARACTERS = 48
 LOOP_TOKENS = 400
 """A loop says the last 48 characters again and again for so many tokens; then the token limit cuts it off."""
-
-_COLUMNS = ("prompt_id", "group_id", "pair", "prompt", "output_format", *(f"{tier}_correct" for tier in TIERS))
 
 
 class Kind(Enum):
@@ -82,18 +85,16 @@ def read_cases(path: Path, *, pair: str, json_contract: bool, seed: int) -> list
     ``json_contract``: prompts that ask for JSON in words are sent with the contract that says so; else as free text.
 
     Raises:
-        OutcomesError, specroute.upstreams.simulated.recorded.OutcomesError: the file cannot be used; one line says why.
+        OutcomesError: the file cannot be used; one line says why.
     """
-    book = load_outcomes(path, pair=pair)
-    rows = read_rows(path, _COLUMNS)
-    if missing := [name for name in _COLUMNS if name not in rows[0]]:
-        raise OutcomesError(path, f"missing columns: {', '.join(missing)}", "give a file with recorded outcomes")
+    outcomes = read_outcomes(path)
+    book = recorded_book(outcomes, pair)
     cases: dict[str, Case] = {}
-    for row in rows:
-        if row["pair"] == pair and all(row[name] is not None for name in _COLUMNS):
+    for row in outcomes.rows:
+        if row.pair == pair and row.large_correct is not None:
             case = _case(row, book, json_contract=json_contract)
             if case is not None:
-                cases.setdefault(row["prompt"], case)
+                cases.setdefault(row.prompt, case)
     if not cases:
         raise OutcomesError(path, f"no row of pair {pair!r} has both answers and both grades", "choose another --pair")
     ordered = sorted(cases.values(), key=lambda case: case.request.request_id)
@@ -106,22 +107,22 @@ def damaged(cases: Sequence[Case], *, share: float, seed: int) -> list[Case]:
     return [_damaged(case, seeded(seed, "damage", case.request.request_id), share) for case in cases]
 
 
-def _case(row: Mapping[str, Any], book: RecordedOutcomes, *, json_contract: bool) -> Case | None:
+def _case(row: Outcome, book: RecordedOutcomes, *, json_contract: bool) -> Case | None:
     answers: dict[str, Answer] = {}
     for tier in TIERS:
-        found = book.answer(ChatRequest(model=tier, prompt=row["prompt"], fingerprint="", input_bytes=0))
+        found = book.answer(ChatRequest(model=tier, prompt=row.prompt, fingerprint="", input_bytes=0))
         if isinstance(found, NoAnswer):
             return None
         answers[tier] = Answer(found.text, found.tool_calls, found.finish_reason)
-    asks_for_json = row["output_format"].startswith("json") and json_contract
+    asks_for_json = row.output_format.startswith("json") and json_contract
     kind = Kind.TOOL_CALLS if answers["mini"].tool_calls else Kind.JSON if asks_for_json else Kind.TEXT
     request = RouteRequest(
-        row["prompt_id"],
-        (Message(Role.USER, row["prompt"]),),
+        row.prompt_id,
+        (Message(Role.USER, row.prompt),),
         output=JsonObjectOutput() if asks_for_json else TextOutput(),
     )
-    grades = {tier: bool(row[f"{tier}_correct"]) for tier in TIERS}
-    return Case(request, str(row["group_id"]), kind, answers, grades)
+    grades = {"mini": row.mini_correct, "large": bool(row.large_correct)}
+    return Case(request, row.group_id, kind, answers, grades)
 
 
 def _chunks(answer: Answer) -> list[Chunk]:

@@ -1,4 +1,7 @@
-"""Prints what verifying an answer takes, in microseconds on one core: its measures, and a whole verdict with the prior.
+"""Prints what verifying an answer takes, in microseconds on one core: its measures, and a whole verdict.
+
+``served`` is the verdict on an answer whose prompt was scored before, as a service does to plan; ``alone`` scores the
+prompt for its prior, too.
 
 Made-up answers of about 500 tokens to prompts of 2,000 characters, of the kinds that the model judges: reasoning with a
 result, JSON with reasoning and answer, and a list of tool calls.
@@ -11,17 +14,23 @@ from __future__ import annotations
 import json
 import random
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.scoring import TEXTS, english, in_turn, microseconds
 from specroute.core.outcome import Completion, FinishReason
 from specroute.core.request import Message, Role, RouteRequest
+from specroute.predictor.artifact import read_manifest
+from specroute.predictor.scorer import load_scorer
 from specroute.predictor.verifier.features import measure
-from specroute.predictor.verifier.loading import load_verifier
+from specroute.predictor.verifier.loading import load_verifier, load_verifier_model
+from specroute.predictor.verifier.validator import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from specroute.predictor.scorer import Scorer
 
 PROMPT_CHARS = 2_000
 ANSWER_CHARS = 2_000
@@ -61,11 +70,29 @@ def measured(pair: tuple[str, str]) -> object:
     return measure(*pair)
 
 
+def judged(verifier: Verifier, asked: tuple[RouteRequest, Completion]) -> object:
+    return verifier.judge(*asked)
+
+
+def without_memory(folder: Path, scorer: Scorer) -> Verifier:
+    """Returns the verifier of ``folder`` that scores each prompt anew.
+
+    Raises:
+        SystemExit: the model has none.
+    """
+    model = load_verifier_model(folder)
+    if model is None:
+        raise SystemExit(f"{folder}: the model has no verifier; name a folder that has one")
+    return Verifier(lambda prompt: scorer.score(prompt).logit, model, model.manifest.min_p)
+
+
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "router_models/default")
-    verifier = load_verifier(folder, min_p=None)
+    served, scorer = load_verifier(folder, min_p=None), load_scorer(folder, read_manifest(folder))
+    alone = without_memory(folder, scorer)
     print(f"{folder}: microseconds per answer, least / median")
-    worst = 0.0
+    print(f"{'kind':9} {'chars':>6} {'measures':>17} {'served':>17} {'alone':>17}")
+    worst = {"served": 0.0, "alone": 0.0}
     for kind, made in KINDS.items():
         draws = [random.Random(f"{kind}:{at}") for at in range(TEXTS)]
         pairs = [(english(draw, PROMPT_CHARS), made(draw)) for draw in draws]
@@ -75,14 +102,16 @@ def main() -> None:
         ]
         chars = sum(len(answer) for _, answer in pairs) // len(pairs)
 
-        def judged(each: tuple[RouteRequest, Completion]) -> object:
-            return verifier.judge(*each)
-
-        parts = microseconds(in_turn(measured, pairs)), microseconds(in_turn(judged, asked))
-        worst = max(worst, parts[1][1])
-        cells = "".join(f"{low:9.1f} /{median:7.1f}" for low, median in parts)
-        print(f"{kind:9} {chars:6,} characters; measures, verdict: {cells}")
-    print(f"worst median: {worst:.0f} us, {worst / LIMIT_US:.2f} of the limit of {LIMIT_US:g} us")
+        for prompt, _ in pairs:
+            scorer.score(prompt)
+        parts = {"measures": microseconds(in_turn(measured, pairs))}
+        for name, verifier in (("served", served), ("alone", alone)):
+            parts[name] = microseconds(in_turn(partial(judged, verifier), asked))
+            worst[name] = max(worst[name], parts[name][1])
+        cells = "".join(f"{low:9.1f} /{median:7.1f}" for low, median in parts.values())
+        print(f"{kind:9} {chars:6,} {cells}")
+    for name, median in worst.items():
+        print(f"worst median {name}: {median:.0f} us, {median / LIMIT_US:.2f} of the limit of {LIMIT_US:g} us")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "specroute"
 GENERATED = SOURCE / "v1"
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if GENERATED not in path.parents)
-WRITTEN = ("src/specroute", "tests", "benchmarks", "scripts", "docs", "protos")
+WRITTEN = ("src/specroute", "tests", "benchmarks", "load_tests", "scripts", "docs", "protos")
 
 MAX_LINES = 300
 MAX_MODULES = 10

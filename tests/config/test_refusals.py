@@ -24,7 +24,7 @@ KEYS = [
     ),
     (
         changed("  kind: thresholds\n", "  objective: {}\n"),
-        "18: policy.objective: unknown key; valid keys: kind, thresholds, certificate, tier, rules",
+        "18: policy.objective: unknown key; valid keys: kind, thresholds, certificate, tuned, tier, rules",
     ),
     (
         changed("  kind: thresholds\n", "  kind: utility\n"),

@@ -74,14 +74,13 @@ async def test_four_policies_are_compared_on_the_same_simulated_tasks() -> None:
 
 async def test_recorded_answers_arrive_as_recorded_and_keep_their_grades(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from specroute.load.recorded_cases import recorded_cases
+    from specroute.load.recorded_cases import recorded_workload
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS
-    from specroute.upstreams.simulated.recorded import load_outcomes
 
     path = written(tmp_path / "outcomes.parquet", ROWS)
-    cases = recorded_cases(path, pair=PAIR).cases
+    cases, book = recorded_workload(path, PAIR)
     options = DemoOptions(concurrency=4, deadline_s=10.0, speed=50.0)
-    demo = Demo(cases, SIMULATED_POLICIES, load_outcomes(path, pair=PAIR), DEFAULT_TIERS, options)
+    demo = Demo(cases, SIMULATED_POLICIES, book, DEFAULT_TIERS, options)
 
     await demo.run(NotedProgress())
 

@@ -410,7 +410,7 @@ def test_the_verb_refuses_in_one_line(arguments: list[str], code: int, words: st
 def test_the_verb_names_file_and_pairs_that_do_not_fit(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
-    row: dict[str, Any] = {"pair": "a|b", "prompt": "p", "output_format": "letter"}
+    row: dict[str, Any] = {"pair": "a|b", "prompt": "p", "output_format": "letter", "mini_correct": True}
     for tier in ("mini", "large"):
         row |= {f"{tier}_model": tier, f"{tier}_response": "x", f"{tier}_input_tokens": 1.0,
                 f"{tier}_output_tokens": 1.0, f"{tier}_latency_s": 1.0}  # fmt: skip
@@ -424,8 +424,8 @@ def test_the_verb_names_file_and_pairs_that_do_not_fit(tmp_path: Path) -> None:
     )
 
     assert (pair.exit_code, not_parquet.exit_code) == (1, 1)
-    assert f"{path}: no rows of pair 'gpt-4o-mini|gpt-4o'; the pairs in it are: a|b" in pair.stderr
-    assert f"{text}: is not a Parquet file" in not_parquet.stderr
+    assert f"{path}: no rows of pair 'gpt-4o-mini|gpt-4o'; --pair is one of: a|b" in pair.stderr
+    assert f"{text}: unknown suffix '.txt'" in not_parquet.stderr
 
 
 def test_without_pyarrow_the_verb_says_what_to_install(tmp_path: Path) -> None:
@@ -460,11 +460,12 @@ async def recorded_rows(path: Path) -> list[dict[str, Any]]:
 async def test_every_recorded_prompt_is_answered_with_what_was_recorded() -> None:
     if "SPECROUTE_OUTCOMES" not in os.environ:
         pytest.skip("SPECROUTE_OUTCOMES names no file of recorded outcomes")
+    from specroute.load.recorded_cases import recorded_book
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS
-    from specroute.upstreams.simulated.recorded import load_outcomes
+    from specroute.upstreams.simulated.recorded import DEFAULT_PAIR
 
     path = Path(os.environ["SPECROUTE_OUTCOMES"])
-    async with serving(tiers=DEFAULT_TIERS, book=load_outcomes(path), speed=math.inf) as pair:
+    async with serving(tiers=DEFAULT_TIERS, book=recorded_book(path, DEFAULT_PAIR), speed=math.inf) as pair:
         for row in await recorded_rows(path):
             for tier in ("mini", "large"):
                 async with post(pair, body_of(tier, row["prompt"])) as response:

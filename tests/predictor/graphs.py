@@ -77,6 +77,17 @@ def gathering() -> bytes:
     )
 
 
+def summing() -> bytes:
+    """A graph that scores a text by the sum of its surface measures: other texts, other log-odds."""
+    return graph(
+        [
+            helper.make_node("ReduceSum", ["dense", "axis"], ["sum"], keepdims=1),
+            helper.make_node("Add", ["sum", "quarter_logits"], ["logits"]),
+            helper.make_node("Identity", ["quarter_shares"], ["shares"]),
+        ]
+    )
+
+
 def write_folder(folder: Path, model: bytes, *, extra: Mapping[str, bytes] = NO_FILES, **changes: Any) -> Path:
     """Writes a model folder that loads where ``model`` gives a quarter; ``changes`` replace entries of the manifest."""
     contents = {"model.onnx": model, "calibration.json": b"{}", **extra}

@@ -12,6 +12,7 @@ from specroute.core.request import Message, Role, RouteRequest
 from specroute.predictor.onnx_model import OnnxModel
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.prior import PriorPredictor
+from specroute.predictor.scorer import Scorer
 from specroute.predictor.text.features import FeatureExtractor, FeatureSettings
 from tests.predictor.graphs import constant, gathering
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 def _predictor(model: bytes) -> OnnxPredictor:
     ticks = itertools.count(step=0.5)
     return OnnxPredictor(
-        OnnxModel(model),
-        FeatureExtractor(FeatureSettings()),
+        Scorer(OnnxModel(model), FeatureExtractor(FeatureSettings())),
         tiers=("mini", "large"),
         version="v1",
         clock=lambda: float(next(ticks)),

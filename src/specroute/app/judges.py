@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specroute.app.refused import naming
-from specroute.predictor.verifier.loading import load_verifier
+from specroute.app.seams import build_verifier
 from specroute.upstreams.openai_http import Secret
 from specroute.upstreams.webhook import Hook, Webhook
 from specroute.validators.judge import ConfiguredReviewer, ConfiguredValidator, OnAbstain
@@ -15,6 +15,7 @@ from specroute.validators.quality.confidence import Confidence
 from specroute.validators.registry import BUILT_IN, VERIFIER, load_validator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import httpx
@@ -34,11 +35,13 @@ class Judges:
         transport: what webhooks are called over.
         predictor_model: the folder of the predictor's model, which may hold a verifier; ``None``: no model.
         certified_min_p: the verifier's cut where a certificate gives it; ``None``: as configured, else the model's own.
+        load_verifier: folder and cut -> the verifier.
     """
 
     transport: httpx.AsyncBaseTransport
     predictor_model: Path | None
     certified_min_p: float | None = None
+    load_verifier: Callable[[Path, float | None], Validator] = build_verifier
 
     def make(self, settings: RuleValidatorSettings, on_abstain: str) -> Configured:
         """Returns the validator that ``settings`` describe.
@@ -57,7 +60,7 @@ class Judges:
             folder = settings.model or self.predictor_model
             if folder is None:
                 raise ValueError("no model to verify with; add model: PATH to it, or write predictor: {model: PATH}")
-            return load_verifier(folder, min_p=settings.min_p if self.certified_min_p is None else self.certified_min_p)
+            return self.load_verifier(folder, settings.min_p if self.certified_min_p is None else self.certified_min_p)
         if settings.name == Confidence.name:
             return Confidence(
                 settings.quantile,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from specroute.app.deciding import Deciding
 from specroute.app.judges import Judges, validation
 from specroute.app.refused import naming
+from specroute.app.seams import Seams
 from specroute.core.tier import Price, Tier
 from specroute.engine.executor import Executor
 from specroute.engine.referee import Prefer, RaceRules
 from specroute.engine.router import Router
 from specroute.engine.tiers import BoundedUpstream, ServedTier, Timeouts
 from specroute.guards.early_commit import EarlyCommits
-from specroute.predictor.predictor import OnnxPredictor
-from specroute.predictor.prior import PriorPredictor
 from specroute.upstreams.openai_http import Endpoint, OpenAIHttpUpstream, Secret
 
 if TYPE_CHECKING:
@@ -23,23 +21,31 @@ if TYPE_CHECKING:
 
     from specroute.config import Settings
     from specroute.config.schema.tiers import TierSettings, UpstreamSettings
-    from specroute.core.ports import Predictor, Telemetry
+    from specroute.core.ports import Telemetry, Upstream
 
 
-def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, telemetry: Telemetry) -> Router:
+def build_router(
+    settings: Settings, transport: httpx.AsyncBaseTransport, telemetry: Telemetry, seams: Seams | None = None
+) -> Router:
     """Returns the router that ``settings`` describe, calling its upstreams over ``transport``.
+
+    Args:
+        settings: the configuration.
+        transport: what upstreams and webhooks are called over.
+        telemetry: told of what happens.
+        seams: what takes the place of clock, models and upstreams; ``None``: nothing does.
 
     Raises:
         SettingRefused: a key, the model, the certificate or a validator cannot be used.
     """
+    seams = Seams() if seams is None else seams
     served = {}
     for index, tier in enumerate(settings.tiers):
         with naming("tiers", index, "upstreams"):
-            served[tier.name] = _served_tier(tier, transport)
-    predictor = build_predictor(settings)
+            served[tier.name] = _served_tier(tier, transport, seams)
+    predictor = seams.predictor(settings)
     deciding = Deciding.of(settings, predictor)
     model = None if settings.predictor is None else settings.predictor.model
-    # The clock of asyncio's loop, taken straight: asking which loop runs costs more than reading the time.
     race = RaceRules(Prefer(settings.race.prefer), settings.race.cheapest_grace_s)
     executor = Executor(
         served,
@@ -47,39 +53,33 @@ def build_router(settings: Settings, transport: httpx.AsyncBaseTransport, teleme
         max_attempts=settings.limits.max_attempts_per_request,
         early_commits=EarlyCommits(settings.streaming.max_commit_error_ratio),
         telemetry=telemetry,
-        clock=time.monotonic,
+        clock=seams.clock,
     )
     return Router(
         deciding.planner([tier.tier for tier in served.values()]),
         predictor,
         executor,
-        validation=validation(settings, Judges(transport, model, deciding.min_p)),
+        validation=validation(settings, Judges(transport, model, deciding.min_p, seams.verifier)),
         telemetry=telemetry,
-        clock=time.monotonic,
+        clock=seams.clock,
     )
 
 
-def build_predictor(settings: Settings) -> Predictor:
-    """Returns the configured predictor: a loaded and checked model, a fixed prior, or none (every tier uncertain)."""
-    if settings.predictor is not None and settings.predictor.model is not None:
-        with naming("predictor", "model"):
-            return OnnxPredictor.load(
-                settings.predictor.model, tiers=settings.predictor.tiers, service_tiers=settings.tier_names
-            )
-    return PriorPredictor(settings.prior_by_tier)
-
-
-def _served_tier(settings: TierSettings, transport: httpx.AsyncBaseTransport) -> ServedTier:
+def _served_tier(settings: TierSettings, transport: httpx.AsyncBaseTransport, seams: Seams) -> ServedTier:
     price = Price(
         input_nano_usd_per_mtok=settings.price.input_nano_usd_per_mtok,
         output_nano_usd_per_mtok=settings.price.output_nano_usd_per_mtok,
         cached_input_nano_usd_per_mtok=settings.price.cached_input_nano_usd_per_mtok,
     )
     tier = Tier(settings.name, price, settings.expected.output_tokens)
-    return ServedTier(tier, tuple(_upstream(upstream, transport) for upstream in settings.upstreams))
+    bounded = []
+    for each in settings.upstreams:
+        upstream = _over_http(each, transport) if seams.upstream is None else seams.upstream(settings.name, each)
+        bounded.append(_bounded(each, upstream))
+    return ServedTier(tier, tuple(bounded))
 
 
-def _upstream(settings: UpstreamSettings, transport: httpx.AsyncBaseTransport) -> BoundedUpstream:
+def _over_http(settings: UpstreamSettings, transport: httpx.AsyncBaseTransport) -> Upstream:
     endpoint = Endpoint(
         name=settings.name,
         base_url=settings.base_url,
@@ -88,9 +88,13 @@ def _upstream(settings: UpstreamSettings, transport: httpx.AsyncBaseTransport) -
         connect_timeout_s=settings.timeouts.connect_s,
         logprobs=settings.logprobs,
     )
+    return OpenAIHttpUpstream(endpoint, transport)
+
+
+def _bounded(settings: UpstreamSettings, upstream: Upstream) -> BoundedUpstream:
     timeouts = settings.timeouts
     return BoundedUpstream(
-        OpenAIHttpUpstream(endpoint, transport),
+        upstream,
         max_concurrency=settings.max_concurrency,
         timeouts=Timeouts(
             timeouts.first_token_s,

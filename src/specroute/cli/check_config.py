@@ -25,12 +25,14 @@ def check_config(
 
     Example: specroute check-config config.example.yaml --no-secrets
     """
+    from specroute.cli.stale import tuning_warnings
     from specroute.config import ConfigError, load_settings
     from specroute.predictor.certificate import CertificateError
 
     try:
         settings = load_settings(path, None if no_secrets else os.environ)
         promise = _promise(settings)
+        warnings = tuning_warnings(settings)
     except ConfigError as error:
         _refuse(path, error.errors, as_json=as_json)
         raise typer.Exit(1) from None
@@ -38,11 +40,13 @@ def check_config(
         _refuse(path, (_certificate_problem(path, str(error)),), as_json=as_json)
         raise typer.Exit(1) from None
     if as_json:
-        typer.echo(json.dumps(_facts(path, settings, promise)))
+        typer.echo(json.dumps({**_facts(path, settings, promise), "warnings": warnings}))
         return
     typer.echo(f"{path}: ok")
     for line in _summary(settings, promise):
         typer.echo(f"  {line}")
+    for warning in warnings:
+        typer.echo(f"{path}: warning: {warning}", err=True)
 
 
 def _promise(settings: "Settings") -> str:
@@ -79,6 +83,7 @@ def _summary(settings: "Settings", promise: str) -> list[str]:
         f"tiers: {tiers}",
         f"policy: {settings.policy.kind}, {rules}, version {policy_fingerprint(settings)}",
         *([f"certificate: {promise}"] if promise else []),
+        *([f"tuned: {settings.policy.tuned.statement}"] if settings.policy.tuned else []),
         f"predictor: {_predictor(settings)}",
         f"validators: {', '.join(_validators(settings)) or 'none'}",
         f"listen: {settings.listen}, metrics {settings.metrics_listen}, {security}",
@@ -114,6 +119,7 @@ def _facts(path: Path, settings: "Settings", promise: str) -> dict[str, object]:
         "policy": settings.policy.kind,
         "policy_version": policy_fingerprint(settings),
         "certificate": promise,
+        "tuned": settings.policy.tuned.model_dump(mode="json", by_alias=True) if settings.policy.tuned else None,
         "rules": [rule.name for rule in settings.policy.rules],
         "model": str(predictor.model) if predictor is not None and predictor.model is not None else None,
         "prior": dict(settings.prior_by_tier),

@@ -47,7 +47,7 @@ def demo(
         typer.Option(metavar="FOLDER", help=f"The predictor; default: {DEFAULT_MODEL} where it exists, else a prior."),
     ] = None,
     outcomes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Use the recorded answers of this Parquet file.")
+        Path | None, typer.Option(metavar="FILE", help="Use recorded answers: .parquet, .jsonl or .csv.")
     ] = None,
     pair: Annotated[
         str, typer.Option(metavar="MINI|LARGE", help="The pair of models of --outcomes.")
@@ -104,17 +104,16 @@ def _simulated(requests: int | None, options: DemoOptions) -> Demo:
 
 
 def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions) -> Demo:
-    with needing_pyarrow(_give_up):
-        from specroute.load.recorded_cases import recorded_cases
-        from specroute.upstreams.simulated.recorded import OutcomesError, load_outcomes
     from specroute.demo.policies import RECORDED_POLICIES
     from specroute.demo.run import Demo
+    from specroute.learn.readers import OutcomesError
     from specroute.load.cases import chosen
+    from specroute.load.recorded_cases import recorded_workload
     from specroute.upstreams.simulated.profile import DEFAULT_TIERS
 
     try:
-        book = load_outcomes(path, pair=pair)
-        found = recorded_cases(path, pair=pair)
+        with needing_pyarrow(_give_up):
+            found = recorded_workload(path, pair)
     except OutcomesError as error:
         _give_up(FAILURE, str(error))
     left_out = f"{found.left_out} rows left out: no text or grade of an answer, or a prompt that came before"
@@ -123,7 +122,7 @@ def _recorded(path: Path, pair: str, requests: int | None, options: DemoOptions)
         cases = chosen(found.cases, requests, seed=options.seed, what="recorded prompts")
     except ValueError as error:
         _give_up(USAGE_ERROR, str(error))
-    return Demo(cases, RECORDED_POLICIES, book, DEFAULT_TIERS, options)
+    return Demo(cases, RECORDED_POLICIES, found.book, DEFAULT_TIERS, options)
 
 
 def _run(comparison: Demo) -> bool:

@@ -28,8 +28,9 @@ def serve(
     """
     import anyio
 
+    from specroute.cli.stale import tuning_warnings
     from specroute.config import ConfigError, load_settings
-    from specroute.telemetry.logs import configure_logs
+    from specroute.telemetry.logs import configure_logs, log_stale_tuning
 
     if log_level not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter("use debug, info, warning or error", param_hint="--log-level")
@@ -38,6 +39,8 @@ def serve(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = load_settings(config)
+        for warning in tuning_warnings(settings):
+            log_stale_tuning(warning)
         anyio.run(_serve, settings)
     except (ConfigError, OSError, ValueError) as error:
         typer.echo(f"specroute serve: {_placed(error, config)}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,6 +14,8 @@ from specroute.cli.extras import needing_pyarrow
 if TYPE_CHECKING:
     from specroute.upstreams.simulated.answers import AnswerBook
     from specroute.upstreams.simulated.http.server import SimulatorSettings
+    from specroute.upstreams.simulated.latency import LatencyModel
+    from specroute.upstreams.simulated.profile import TierProfile
 
 USAGE_ERROR = 2
 FAILURE = 1
@@ -23,11 +26,19 @@ def simulate(
         str, typer.Option(metavar="HOST:PORT", help="Port 0 is chosen by the system.")
     ] = "127.0.0.1:8081",
     outcomes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answer the recorded prompts of this Parquet file.")
+        Path | None, typer.Option(metavar="FILE", help="Answer its recorded prompts: .parquet, .jsonl or .csv.")
     ] = None,
     pair: Annotated[
         str, typer.Option(metavar="MINI|LARGE", help="The pair of models of --outcomes.")
     ] = "gpt-4o-mini|gpt-4o",
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How fast the tiers answer, but for what --tier says: mini-fast | mini-slow | recorded; default: "
+            "recorded with --outcomes, else each tier's profile.",
+        ),
+    ] = None,
     tier: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,8 +71,9 @@ def simulate(
     """
     import asyncio
 
-    settings = _settings(listen=listen, tier=tier or [], fault=fault or [], speed=speed, seed=seed, log=log,
-                         book=None if outcomes is None else _recorded(outcomes, pair))  # fmt: skip
+    book = None if outcomes is None else _recorded(outcomes, pair)
+    settings = _settings(listen=listen, latency=latency, tier=tier or [], fault=fault or [], speed=speed, seed=seed,
+                         log=log, book=book)  # fmt: skip
     try:
         asyncio.run(_serve_until_told(settings))
     except OSError as error:
@@ -71,6 +83,7 @@ def simulate(
 def _settings(
     *,
     listen: str,
+    latency: str | None,
     tier: list[str],
     fault: list[str],
     speed: float,
@@ -80,31 +93,53 @@ def _settings(
 ) -> SimulatorSettings:
     from specroute.upstreams.simulated.http.faults import FaultInjector, parse_fault_rate
     from specroute.upstreams.simulated.http.server import SimulatorSettings
-    from specroute.upstreams.simulated.profile import DEFAULT_TIERS, parse_tier
+    from specroute.upstreams.simulated.latency import RECORDED
 
-    tiers = {profile.name: profile for profile in DEFAULT_TIERS}
     try:
         host, port = _address(listen)
         if not speed >= 0:
             raise ValueError("--speed must be 0 or more")
-        for text in tier:
-            profile = parse_tier(text, tiers)
-            tiers[profile.name] = profile
+        tiers, model = read_tiers(tier, latency or (RECORDED if book is not None else None))
         rates = tuple(parse_fault_rate(text) for text in fault)
         FaultInjector(rates, seed=seed)
         return SimulatorSettings(
-            tiers=tuple(tiers.values()), book=book, host=host, port=port, seed=seed, speed=speed or math.inf,
-            fault_rates=rates, log_path=log,
+            tiers=tiers, book=book, host=host, port=port, seed=seed, speed=speed or math.inf, fault_rates=rates,
+            log_path=log, latency=model,
         )  # fmt: skip
     except ValueError as error:
         _give_up(USAGE_ERROR, str(error))
 
 
+def read_tiers(texts: list[str], latency: str | None) -> tuple[tuple[TierProfile, ...], LatencyModel | None]:
+    """Returns the tiers and how fast they are; ``texts`` change single keys of what ``latency`` says, or add tiers.
+
+    ``latency``: name of a model; ``None``: each tier's own profile, drawn for itself.
+
+    Raises:
+        ValueError: one of them cannot be read.
+    """
+    from specroute.upstreams.simulated.latency import latency_model, with_profiles
+    from specroute.upstreams.simulated.profile import DEFAULT_TIERS, parse_tier
+
+    model = None if latency is None else latency_model(latency)
+    tiers = {
+        tier.name: tier if model is None else replace(tier, latency=model.tiers[tier.name]) for tier in DEFAULT_TIERS
+    }
+    for text in texts:
+        profile = parse_tier(text, tiers)
+        tiers[profile.name] = profile
+    if model is not None:
+        model = with_profiles(model, {name: tier.latency for name, tier in tiers.items()})
+    return tuple(tiers.values()), model
+
+
 def _recorded(path: Path, pair: str) -> AnswerBook:
-    with needing_pyarrow(_give_up):
-        from specroute.upstreams.simulated.recorded import OutcomesError, load_outcomes
+    from specroute.learn.readers import OutcomesError
+    from specroute.load.recorded_cases import recorded_book
+
     try:
-        book = load_outcomes(path, pair=pair)
+        with needing_pyarrow(_give_up):
+            book = recorded_book(path, pair)
     except OutcomesError as error:
         _give_up(FAILURE, str(error))
     typer.echo(str(book.report), err=True)

@@ -5,6 +5,7 @@ from specroute.config.errors import ConfigError, Problem
 from specroute.config.load import load_settings, parse_settings
 from specroute.config.schema.addresses import Address
 from specroute.config.schema.settings import Settings, policy_fingerprint
+from specroute.config.schema.tuned import stale
 
 __all__ = [
     "Address",
@@ -16,4 +17,5 @@ __all__ = [
     "parse_duration_s",
     "parse_settings",
     "policy_fingerprint",
+    "stale",
 ]

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.core.outcome import AttemptEnd
 from specroute.learn.metrics import CONFIDENCE, Figure, resamples
+from specroute.load.figures import NANO_USD as NANO_USD
+from specroute.load.figures import escalated as escalated
+from specroute.load.figures import percentile as percentile
+from specroute.load.figures import rejections as rejections
+from specroute.load.records import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,13 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specroute.demo.run import PolicyRun, Result
-    from specroute.edge.client.aio import Receipt
 
     Floats = NDArray[np.float64]
 
-NANO_USD = 1e9
 POOLED = "all"
-DEADLINE = "DEADLINE_EXCEEDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +116,6 @@ def summarise(
         rejected=_ordered(Counter(reason for receipt in receipts for reason in rejections(receipt))),
         not_from_tier=sum(not result.is_from_its_tier for result in results),
     )
-
-
-def percentile(values: Floats, percent: float) -> float:
-    """Returns the smallest value that at least ``percent`` % of ``values`` do not exceed: one that was measured."""
-    return float(np.percentile(values, percent, method="inverted_cdf"))
-
-
-def escalated(receipt: Receipt) -> bool:
-    """Returns whether a leg was launched for no other reason than that the ones before it had failed."""
-    return any(
-        attempt.leg > 0 and not attempt.speculative and attempt.end is not AttemptEnd.NOT_LAUNCHED
-        for attempt in receipt.attempts
-    )
-
-
-def rejections(receipt: Receipt) -> list[str]:
-    """Returns ``tier: reason`` of every answer that the validators rejected."""
-    return [f"{attempt.tier}: {attempt.reason}" for attempt in receipt.attempts if attempt.end is AttemptEnd.REJECTED]
 
 
 def _paid(results: Sequence[Result]) -> Floats:

@@ -189,8 +189,8 @@ def _outcome(path: Path, number: int, row: Row) -> Outcome | None:
         source=source,
         mini_correct=label,
         large_correct=_label(path, number, row, "large"),
-        mini_response=_text(path, number, row, "mini_response"),
-        large_response=_text(path, number, row, "large_response"),
+        mini_response=_answer(path, number, row, "mini_response"),
+        large_response=_answer(path, number, row, "large_response"),
         **numbers,
         **shares,
         subject=_text(path, number, row, "subject") or "",
@@ -217,6 +217,11 @@ def _text(path: Path, number: int, row: Row, column: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise OutcomesError(path, f"row {number}: {column!r} is {type(value).__name__}", f"make {column!r} a text column")
+
+
+def _answer(path: Path, number: int, row: Row, column: str) -> str | None:
+    """Returns a text in which "" is a model that said nothing, not a text that nobody recorded."""
+    return "" if row.get(column) == "" else _text(path, number, row, column)
 
 
 def _flag(path: Path, number: int, row: Row, column: str) -> bool | None:

@@ -1,13 +1,13 @@
-"""Reads tables of recorded outcomes as plain rows, from Parquet, JSON Lines or CSV, by the file's suffix."""
+"""Reads tables of recorded outcomes as plain rows, from Parquet, JSON Lines or CSV, by the file's suffix.
+
+Only Parquet needs pyarrow, which is imported when such a file is read.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from typing import TYPE_CHECKING, Any
-
-import pyarrow
-from pyarrow import parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,7 +38,7 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
         rows = reader(path, frozenset(columns))
     except FileNotFoundError as error:
         raise OutcomesError(path, "no such file", "give the path of recorded outcomes") from error
-    except (OSError, UnicodeDecodeError, ValueError, csv.Error, pyarrow.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OutcomesError(path, f"cannot be read as {path.suffix[1:]} ({reason})", "check the file") from error
     if not rows:
@@ -47,9 +47,15 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
 
 
 def _read_parquet(path: Path, columns: frozenset[str]) -> list[Row]:
-    table = parquet.ParquetFile(path)
-    present = [name for name in table.schema_arrow.names if name in columns]
-    rows: list[Row] = table.read(columns=present, use_threads=False).to_pylist()
+    import pyarrow  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    try:
+        table = parquet.ParquetFile(path)
+        present = [name for name in table.schema_arrow.names if name in columns]
+        rows: list[Row] = table.read(columns=present, use_threads=False).to_pylist()
+    except pyarrow.ArrowException as error:
+        raise ValueError(str(error)) from error
     return rows
 
 

@@ -1,30 +1,29 @@
 """Recorded prompts as cases: the grades of both answers, and proof that what was delivered is what was recorded.
 
-Needs the extra ``specroute[train]``.
+All that is recorded comes through ``learn.dataset.read_outcomes``: Parquet, JSON Lines or CSV, in canonical order.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from specroute.core.request import Message, Role, RouteRequest
-from specroute.upstreams.simulated.recorded import TIERS, OutcomesError
+from specroute.learn.dataset import TOOL_CALLS, Outcomes, read_outcomes
+from specroute.learn.readers import OutcomesError
+from specroute.upstreams.simulated.recorded import TIERS, RecordedOutcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from specroute.edge.client.aio import Answered
+    from specroute.learn.dataset import Outcome
 
-_COLUMNS = ("pair", "prompt", "output_format", *(f"{tier}_{name}" for tier in TIERS for name in ("response", "model")))
-_GRADES = tuple(f"{tier}_correct" for tier in TIERS)
-_UNNAMED = "recorded"
+UNNAMED = Path("outcomes")
+"""What messages call outcomes that come from no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,48 +60,80 @@ class RecordedCase:
         return said == [(name, _arguments(value)) for item in orjson.loads(recorded) for name, value in item.items()]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedCases:
-    """The cases of one pair; ``left_out`` rows of it have no text, no grade or a prompt that came before."""
+class RecordedWorkload(NamedTuple):
+    """What is asked of one pair, and what its tiers answer; ``cases`` are those with both answers and both grades."""
 
     cases: tuple[RecordedCase, ...]
-    left_out: int
+    book: RecordedOutcomes
+
+    @property
+    def left_out(self) -> int:
+        """Rows of the pair that are no case: no text or grade of an answer, or a prompt that came before."""
+        return self.book.report.rows - len(self.cases)
 
 
-def recorded_cases(path: Path, *, pair: str) -> RecordedCases:
-    """Returns the rows of ``pair`` with both answers and both grades.
+def recorded_workload(outcomes: Path | Outcomes, pair: str) -> RecordedWorkload:
+    """Returns the cases of ``pair`` and the answers to them; of several rows with one prompt the first counts.
 
     Raises:
-        OutcomesError: the file cannot be read, lacks a column, or has no such row.
+        OutcomesError: the file cannot be read, has no such pair, or no row of it with both answers and both grades.
     """
-    try:
-        names = set(pq.read_schema(path).names)
-        missing = [name for name in (*_COLUMNS, *_GRADES) if name not in names]
-        if missing:
-            raise OutcomesError(f"{path}: missing columns: {', '.join(missing)}")
-        columns = [*_COLUMNS, *_GRADES, *(["source"] if "source" in names else [])]
-        rows = pq.read_table(path, columns=columns).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "is not a Parquet file"
-        raise OutcomesError(f"{path}: {reason}") from error
-    rows = [row for row in rows if row["pair"] == pair]
-    usable: dict[str, RecordedCase] = {}
+    path = outcomes if isinstance(outcomes, Path) else UNNAMED
+    rows = _rows_of(outcomes, pair)
+    cases: dict[str, RecordedCase] = {}
     for row in rows:
-        if all(row[name] is not None for name in (*_COLUMNS, *_GRADES)):
-            usable.setdefault(row["prompt"], _case(row))
-    if not usable:
-        raise OutcomesError(f"{path}: no row of pair {pair!r} has the text and the grade of both answers")
-    return RecordedCases(tuple(usable.values()), len(rows) - len(usable))
+        if row.mini_response is not None and row.large_response is not None and row.large_correct is not None:
+            cases.setdefault(row.prompt, _case(row, row.mini_response, row.large_response, row.large_correct))
+    if not cases:
+        problem = f"no row of pair {pair!r} has the text and the grade of both answers"
+        raise OutcomesError(path, problem, "add *_response and *_correct, or choose another --pair")
+    return RecordedWorkload(tuple(cases.values()), _book(rows, path, pair))
 
 
-def _case(row: Mapping[str, Any]) -> RecordedCase:
+def recorded_book(outcomes: Path | Outcomes, pair: str) -> RecordedOutcomes:
+    """Returns the answers that are recorded of ``pair``, also those to prompts that only one of its models answered.
+
+    Raises:
+        OutcomesError: the file cannot be read, has no such pair, or no text of an answer of it.
+    """
+    path = outcomes if isinstance(outcomes, Path) else UNNAMED
+    rows = _rows_of(outcomes, pair)
+    book = _book(rows, path, pair)
+    if not any(book.prompts(tier) for tier in TIERS):
+        problem = f"none of the {len(rows)} rows of pair {pair!r} has the text of an answer"
+        raise OutcomesError(path, problem, "add mini_response and large_response, or choose another --pair")
+    return book
+
+
+def book_row(row: Outcome) -> dict[str, Any]:
+    """Returns ``row`` as ``RecordedOutcomes`` reads it."""
+    book: dict[str, Any] = {"pair": row.pair, "prompt": row.prompt, "output_format": row.output_format}
+    for tier in TIERS:
+        for name in ("model", "response", "input_tokens", "output_tokens", "latency_s"):
+            book[f"{tier}_{name}"] = getattr(row, f"{tier}_{name}")
+    return book
+
+
+def _rows_of(outcomes: Path | Outcomes, pair: str) -> Sequence[Outcome]:
+    path, read = (outcomes, read_outcomes(outcomes)) if isinstance(outcomes, Path) else (UNNAMED, outcomes)
+    rows = [row for row in read.rows if row.pair == pair]
+    if not rows:
+        raise OutcomesError(path, f"no rows of pair {pair!r}", f"--pair is one of: {', '.join(read.pairs) or 'none'}")
+    return rows
+
+
+def _book(rows: Sequence[Outcome], path: Path, pair: str) -> RecordedOutcomes:
+    return RecordedOutcomes([book_row(row) for row in rows], path=str(path), pair=pair)
+
+
+def _case(row: Outcome, mini: str, large: str, large_correct: bool) -> RecordedCase:
     return RecordedCase(
-        request=RouteRequest("", (Message(Role.USER, row["prompt"]),)),
-        source=row.get("source") or _UNNAMED,
-        has_tool_calls=row["output_format"] == "tool_calls",
-        responses={tier: row[f"{tier}_response"] for tier in TIERS},
-        models={tier: row[f"{tier}_model"] for tier in TIERS},
-        grades={tier: bool(row[f"{tier}_correct"]) for tier in TIERS},
+        request=RouteRequest("", (Message(Role.USER, row.prompt),)),
+        source=row.source,
+        has_tool_calls=row.output_format == TOOL_CALLS,
+        responses=dict(zip(TIERS, (mini, large), strict=True)),
+        models=dict(zip(TIERS, (row.mini_model, row.large_model), strict=True)),
+        grades=dict(zip(TIERS, (row.mini_correct, large_correct), strict=True)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from specroute.predictor.session import ModelGraphError, open_session
+from specroute.predictor.session import ModelGraphError, bare_run, open_session
 from specroute.predictor.text.features import DENSE_SIZE
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class OnnxModel:
         """
         self._session = open_session(model)
         self._check_signature()
+        self._run = bare_run(self._session, _OUTPUTS)
 
     def run(self, features: Features) -> Scores:
         """Returns the graph's scores, non-finite where it is at fault.
@@ -70,8 +71,8 @@ class OnnxModel:
         Raises:
             Exception: whatever the runtime raises; the caller is the border.
         """
-        logits, shares = self._session.run(_OUTPUTS, {INPUT_IDS: features.ids, INPUT_DENSE: features.dense})
-        (logit, _, _, log_tokens), (p, low, high, if_bad, if_ok, novelty) = logits[0].tolist(), shares[0].tolist()
+        logits, shares = self._run({INPUT_IDS: features.ids, INPUT_DENSE: features.dense})
+        ((logit, _, _, log_tokens),), ((p, low, high, if_bad, if_ok, novelty),) = logits.tolist(), shares.tolist()
         return Scores(logit, p, low, high, if_bad, if_ok, log_tokens, novelty)
 
     def _check_signature(self) -> None:

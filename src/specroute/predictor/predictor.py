@@ -7,29 +7,20 @@ import math
 import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from specroute.core.plan import Interval, Prediction
-from specroute.predictor.artifact import (
-    GOLDEN_TOLERANCE,
-    MANIFEST_FILE,
-    MODEL_FILE,
-    Manifest,
-    ModelArtifactError,
-    read_manifest,
-    read_verified,
-)
-from specroute.predictor.intents.manifest import INTENTS_FILE
-from specroute.predictor.intents.model import NO_INTENTS, IntentModel, Intents
-from specroute.predictor.onnx_model import OnnxModel, Scores
-from specroute.predictor.session import ModelGraphError
-from specroute.predictor.text.features import FeatureExtractor
+from specroute.predictor.artifact import MANIFEST_FILE, Manifest, ModelArtifactError, read_manifest
+from specroute.predictor.scorer import load_scorer
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
     from specroute.core.request import RouteRequest
+    from specroute.predictor.intents.model import Intents
+    from specroute.predictor.onnx_model import Scores
+    from specroute.predictor.scorer import Scored, Scorer
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,15 +29,6 @@ NON_FINITE = "non_finite"
 ERROR = "error"
 
 _MOST_LOG_TOKENS = 12.0
-GOLDEN_NAMES = ("p_accept", "p_low", "p_high", "novelty")
-"""The scores that are checked at load."""
-
-
-class Scored(NamedTuple):
-    """All that a model says of one text."""
-
-    scores: Scores
-    intents: Intents
 
 
 class OnnxPredictor:
@@ -57,29 +39,23 @@ class OnnxPredictor:
 
     def __init__(
         self,
-        model: OnnxModel,
-        extractor: FeatureExtractor,
+        scorer: Scorer,
         *,
         tiers: tuple[str, str],
         version: str,
-        intents: IntentModel | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Wires a loaded graph to its features; ``load`` is how a service makes one.
+        """Names what a scorer says; ``load`` is how a service makes one.
 
         Args:
-            model: the graph.
-            extractor: extracts what the graph was trained on.
+            scorer: the loaded graphs.
             tiers: the service's names of the tier that the score is of, and of the strongest.
             version: goes into every prediction.
-            intents: infers what a request is; ``None``: nothing does.
             clock: seconds, monotonic; times the scoring.
         """
         self.version = version
-        self._model = model
-        self._extractor = extractor
+        self._scorer = scorer
         self._tier, self._strongest = tiers
-        self._intents = intents
         self._clock = clock
 
     @classmethod
@@ -107,28 +83,7 @@ class OnnxPredictor:
         folder = Path(path)
         manifest = read_manifest(folder)
         served = _service_tiers(folder, manifest, tiers, service_tiers)
-        contents = read_verified(folder, manifest)
-        try:
-            model = OnnxModel(contents[MODEL_FILE])
-        except ModelGraphError as error:
-            raise ModelArtifactError(folder / MODEL_FILE, str(error)) from error
-        extractor = FeatureExtractor(manifest.features.settings())
-        intents = None
-        if manifest.intents is not None:
-            try:
-                intents = IntentModel(contents[INTENTS_FILE], manifest.intents, extractor)
-            except ModelGraphError as error:
-                raise ModelArtifactError(folder / INTENTS_FILE, str(error)) from error
-        predictor = cls(
-            model,
-            extractor,
-            tiers=served,
-            version=manifest.version,
-            intents=intents,
-            clock=clock,
-        )
-        predictor._check_golden(folder, manifest)
-        return predictor
+        return cls(load_scorer(folder, manifest), tiers=served, version=manifest.version, clock=clock)
 
     @property
     def tier(self) -> str:
@@ -152,17 +107,15 @@ class OnnxPredictor:
 
     def score(self, text: str) -> float:
         """Returns the graph's raw probability for ``text``; non-finite or an exception where the graph is at fault."""
-        return self._model.run(self._extractor.extract(text)).p_accept
+        return self._scorer.score(text).p_accept
 
     def logit(self, text: str) -> float:
         """Returns the calibrated log-odds for ``text``, what the verifier takes as its prior; raises as ``score``."""
-        return self._model.run(self._extractor.extract(text)).logit
+        return self._scorer.logit(text)
 
     def score_full(self, text: str) -> Scored:
         """Returns all that the model says of ``text``; raises as ``score``."""
-        features = self._extractor.extract(text)
-        intents = NO_INTENTS if self._intents is None else self._intents.infer(features.tokens)
-        return Scored(self._model.run(features), intents)
+        return self._scorer.score_full(text)
 
     def _prediction(self, scores: Scores, intents: Intents, started: float) -> Prediction:
         low, high = min(scores.p_low, scores.p_accept), max(scores.p_high, scores.p_accept)
@@ -185,18 +138,6 @@ class OnnxPredictor:
 
     def _uncertain(self, reason: str, started: float) -> Prediction:
         return Prediction(model_version=self.version, fallback_reason=reason, elapsed_s=self._clock() - started)
-
-    def _check_golden(self, folder: Path, manifest: Manifest) -> None:
-        for index, golden in enumerate(manifest.golden):
-            try:
-                scores = self.score_full(golden.text).scores
-            except Exception as error:  # as above
-                raise ModelArtifactError(folder / MODEL_FILE, f"golden vector {index} cannot be scored") from error
-            for name in GOLDEN_NAMES:
-                scored, expected = getattr(scores, name), getattr(golden, name)
-                if not abs(scored - expected) <= GOLDEN_TOLERANCE:  # so that a NaN fails too
-                    problem = f"golden vector {index} scores {name} {scored:.6f}, {MANIFEST_FILE} says {expected:.6f}"
-                    raise ModelArtifactError(folder / MODEL_FILE, problem)
 
 
 def _is_sound(scores: Scores) -> bool:

@@ -49,6 +49,11 @@ def log_certificate(name: str, statement: str) -> None:
     structlog.get_logger().info("certificate", certificate=name, statement=statement)
 
 
+def log_stale_tuning(warning: str) -> None:
+    """Warns that the service is no longer what its thresholds were tuned for."""
+    structlog.get_logger().warning("stale_tuning", warning=warning)
+
+
 class LoggingTelemetry:
     """Passes everything on to another telemetry and logs the requests that did not end well."""
 

@@ -91,7 +91,9 @@ class FrontPoint:
 class Span:
     """Where the optimum lies over resampled tuning rows: the middle 95 % of what was chosen.
 
-    ``None``: not tuned, or "on rejection" for a delay.
+    It reaches out to the next value that was tried on either side: between two of them nothing is known.
+
+    ``None``: not tuned, never, or "on rejection" for a delay.
     """
 
     chosen: float | None
@@ -183,8 +185,10 @@ class Found:
         front: the Pareto front over money, p99 and quality.
         optimum: of the search.
         shuffle: ``None``: nothing is recommended that could be shuffled.
-        certified: ``None``: nothing could be certified at all.
-        advice: the answer.
+        certified: ``None``: no certificate is possible, as for a loss of 0. A certificate that says ``always_large``:
+            nothing cheaper passed, or there are too few clusters, which its note tells.
+        advice: the answer. Where it is not to route, ``recommended`` is the best setting that was found, or the nearest
+            to the targets, and is not to be used.
     """
 
     pair: str

@@ -28,6 +28,7 @@ class Targets:
         max_quality_loss: share of the large model's quality that may be lost, in [0, 1).
         confidence: how sure it shall be on the tuning rows that no more is lost, in [0.5, 1): a one-sided bound by
             cluster bootstrap; 0.5 takes the point estimate, which breaks its promise about every other time.
+            The bound on the tail is kept with 0.95 at least.
         latency_value_usd_per_s: what a second of waiting is worth, >= 0.
         deadline_s: a request that takes longer has failed its caller, > 0; ``None``: no deadline.
         max_p99_ratio: most that the 99th percentile may be of always-large's; ``None``: no bound.

@@ -124,6 +124,6 @@ def test_settings_out_of_range_are_refused(settings: dict[str, int]) -> None:
 
 @given(st.text(st.characters(max_codepoint=127), max_size=300))
 def test_the_quick_way_through_ascii_reads_as_the_way_for_every_script(text: str) -> None:
-    quick, general = ngrams._cut_ascii(text.lower()), ngrams._cut(text.lower())
+    quick, general = ngrams._read_ascii(text.lower()), ngrams._read(text.lower())
 
-    assert all(np.array_equal(one, other) for one, other in zip(quick, general, strict=True))
+    assert [each.tolist() for each in quick] == [each.tolist() for each in general]

@@ -45,6 +45,8 @@ def test_the_kind_of_an_answer_is_recognised_from_the_texts(prompt: str, answer:
         ('[{"book_table": "{\\"guests\\": \\"6\\"}"}]', "wrong_type", 1.0),
         ('[{"book_table": "{\\"guests\\": 6, \\"city\\": \\"Rome\\"}"}]', "not_a_choice", 1.0),
         ('[{"book_table": "{\\"guests\\": 9}"}]', "unsaid_number", 1.0),
+        ('[{"book_table": "{\\"guests\\": 600.0000001}"}]', "unsaid_number", 0.0),
+        ('[{"book_table": "{\\"guests\\": 5.9999999}"}]', "unsaid_number", 0.0),
         ("[book.table(guests=six)]", "bare_value", 1.0),
         ('[{"cancel_table": "{}"}]', "unknown_function", 1.0),
     ],

@@ -105,6 +105,17 @@ _LISTED = (
 )
 
 
+def test_a_letter_whose_capital_is_two_chooses_nothing() -> None:
+    assert chosen_letter("ß", 26) == -1
+
+
+@given(st.text(st.sampled_from("aZ\n\\%$^=<>'\"水٣İ"), max_size=60))
+def test_marks_are_counted_as_they_stand_in_the_text(text: str) -> None:
+    read = read_text(text)
+
+    assert all(read.count(mark) == read.lower.count(mark) for mark in "\n\\%$^=<>'\"")
+
+
 def test_a_function_list_in_the_prompt_is_read_and_cut_from_the_request() -> None:
     toolbox = find_tools(f"Available functions (JSON):\n{_LISTED}\n\nUser request:\nAdd 4.")
 

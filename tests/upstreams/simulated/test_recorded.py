@@ -1,18 +1,15 @@
 import math
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from specroute.core.outcome import FinishReason
+from specroute.core.request import estimated_tokens
+from specroute.learn.prices import ModelPrice, answer_cost_usd
 from specroute.upstreams.simulated.answers import NoAnswer, SimulatedAnswer
 from specroute.upstreams.simulated.http.wire import ChatRequest, parse_chat_request
-
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
-
-from specroute.upstreams.simulated.recorded import OutcomesError, RecordedOutcomes, load_outcomes  # noqa: E402
+from specroute.upstreams.simulated.recorded import RecordedOutcomes
 
 PAIR = "gpt-4o-mini|gpt-4o"
 
@@ -42,15 +39,13 @@ ROWS = [
 ]
 
 
-def written(path: Path, rows: list[dict[str, Any]], *, drop: str = "") -> Path:
-    table = pa.Table.from_pylist(rows)
-    pq.write_table(table.drop_columns([drop]) if drop else table, path)
-    return path
+def book_of(*rows: dict[str, Any]) -> RecordedOutcomes:
+    return RecordedOutcomes([row for row in rows if row["pair"] == PAIR], path="outcomes.parquet", pair=PAIR)
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> RecordedOutcomes:
-    return load_outcomes(written(tmp_path / "outcomes.parquet", ROWS))
+def book() -> RecordedOutcomes:
+    return book_of(*ROWS)
 
 
 def asked(prompt: str, model: str = "mini") -> ChatRequest:
@@ -105,8 +100,8 @@ def test_a_recorded_latency_is_kept_and_missing_tokens_are_estimated(book: Recor
     answer = answered(book, "timed")
 
     assert answer.latency_s == 1.25
-    assert answer.input_tokens == 2
-    assert answer.output_tokens > 0
+    assert answer.input_tokens == estimated_tokens(len("timed")) == 2
+    assert answer.output_tokens == estimated_tokens(len("mini says timed")) == 4
 
 
 def test_recorded_tool_calls_answer_as_tool_calls(book: RecordedOutcomes) -> None:
@@ -124,52 +119,18 @@ def test_a_tool_prompt_that_was_answered_in_text_is_answered_in_text(book: Recor
     assert answer.finish_reason is FinishReason.STOP
 
 
-def test_of_repeated_prompts_the_first_row_counts(tmp_path: Path) -> None:
-    rows = [row_of("same", mini_response="first"), row_of("same", mini_response="second")]
-
-    book = load_outcomes(written(tmp_path / "twice.parquet", rows))
+def test_of_repeated_prompts_the_first_row_counts() -> None:
+    book = book_of(row_of("same", mini_response="first"), row_of("same", mini_response="second"))
 
     assert answered(book, "same").text == "first"
     assert "1 rows repeat a prompt" in str(book.report)
 
 
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "outcomes.parquet", ROWS, drop="mini_response")
+def test_the_tokens_of_an_answer_are_estimated_as_they_are_for_its_price() -> None:
+    text = "Здравствуй, мир"
+    book = book_of(row_of("x", mini_response=text, mini_input_tokens=None, mini_output_tokens=None))
+    price = ModelPrice(1.0, 1000.0)
 
-    with pytest.raises(OutcomesError, match=r"outcomes\.parquet: missing columns: mini_response"):
-        load_outcomes(path)
+    answer = answered(book, "x")
 
-
-def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "outcomes.parquet", [row_of("x", mini_response=3)])
-
-    with pytest.raises(OutcomesError, match="column mini_response must hold text"):
-        load_outcomes(path)
-
-
-def test_an_unknown_pair_is_answered_with_the_pairs_there_are(tmp_path: Path) -> None:
-    path = written(tmp_path / "outcomes.parquet", ROWS)
-
-    with pytest.raises(OutcomesError, match=r"no rows of pair 'x\|y'; the pairs in it are: a\|b, gpt-4o-mini\|gpt-4o"):
-        load_outcomes(path, pair="x|y")
-
-
-def test_a_pair_without_any_text_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "outcomes.parquet", [row_of("x", mini_response=None, large_response=None)])
-
-    with pytest.raises(OutcomesError, match="none of the 1 rows"):
-        load_outcomes(path)
-
-
-@pytest.mark.parametrize("kind", ["absent", "text", "empty", "folder"])
-def test_what_is_not_a_parquet_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "outcomes.parquet"
-    if kind == "folder":
-        path.mkdir()
-    elif kind != "absent":
-        path.write_text("" if kind == "empty" else "prompt,answer\n" * 100)
-
-    with pytest.raises(OutcomesError, match=r"outcomes\.parquet: ") as caught:
-        load_outcomes(path)
-
-    assert "\n" not in str(caught.value)
+    assert answer_cost_usd(price, "x", text, None, None) == price.cost_usd(answer.input_tokens, answer.output_tokens)

@@ -4,7 +4,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from specroute.config.durations import parse_duration_s
 from specroute.config.errors import shown
 from specroute.config.schema.files import ModelPath, ReadableFile
 from specroute.config.schema.section import (
@@ -17,6 +16,7 @@ from specroute.config.schema.section import (
     given_keys,
     refuse,
 )
+from specroute.config.schema.tuned import TunedSettings, hedge_delay
 from specroute.config.schema.validation import RuleValidatorSettings, named_items
 
 TaskType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
@@ -35,15 +35,6 @@ def _chance(value: object, *, at: tuple[str, ...]) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise refuse(f"{shown(value)} is not a chance; write a number from 0 to 1", at=at)
     return float(value)
-
-
-def _hedge_delay(value: object) -> float | None:
-    if value == "on_rejection":
-        return None
-    try:
-        return parse_duration_s(value)
-    except ValueError as error:
-        raise refuse(f"{error}, or on_rejection") from None
 
 
 class PredictorSettings(Section):
@@ -82,7 +73,7 @@ class ThresholdSettings(Section):
 
     direct_mini: Share = 0.90
     direct_large: Share = 0.30
-    hedge_delay_s: Annotated[float | None, BeforeValidator(_hedge_delay)] = Field(default=0.0, alias="hedge_delay")
+    hedge_delay_s: Annotated[float | None, BeforeValidator(hedge_delay)] = Field(default=0.0, alias="hedge_delay")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -170,6 +161,7 @@ class PolicySettings(Section):
     Attributes:
         certificate: what ``specroute calibrate`` wrote; its cuts replace those of ``thresholds``. Not loaded here.
         thresholds: read with kind ``thresholds`` only.
+        tuned: where ``thresholds`` come from; nothing is decided by it. ``None``: they were not tuned.
         tier: the tier of kind ``always``, ``None`` otherwise.
         rules: run before scoring; the first match wins.
     """
@@ -177,6 +169,7 @@ class PolicySettings(Section):
     kind: Literal["thresholds", "always"] = "thresholds"
     thresholds: ThresholdSettings = ThresholdSettings()
     certificate: ReadableFile | None = None
+    tuned: TunedSettings | None = None
     tier: Text | None = None
     rules: tuple[RuleSettings, ...] = ()
 
@@ -186,8 +179,9 @@ class PolicySettings(Section):
             raise refuse("missing; kind 'always' needs a tier, such as tier: mini", at=("tier",))
         if self.kind == "always" and "thresholds" in self.model_fields_set:
             raise refuse("belongs to kind 'thresholds'; remove it, or write kind: thresholds", at=("thresholds",))
-        if self.kind == "always" and self.certificate is not None:
-            raise refuse("belongs to kind 'thresholds'; remove it, or write kind: thresholds", at=("certificate",))
+        for key in ("certificate", "tuned"):
+            if self.kind == "always" and getattr(self, key) is not None:
+                raise refuse("belongs to kind 'thresholds'; remove it, or write kind: thresholds", at=(key,))
         if self.certificate is not None and (given := given_keys(self.thresholds, ("direct_mini", "direct_large"))):
             message = "comes from the certificate; remove it here, or remove policy.certificate"
             raise refuse(message, at=("thresholds", given[0]))

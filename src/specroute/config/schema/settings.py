@@ -147,10 +147,13 @@ class Settings(Section):
 def policy_fingerprint(settings: Settings) -> str:
     """Returns the version of what decides: 8 hex digits that change with tiers, prices, policy or validation.
 
-    Addresses, limits, timeouts and secrets are no part of it, so that the same policy has the same version everywhere.
+    Addresses, limits, timeouts, secrets and where thresholds come from are no part of it, so that the same policy has
+    the same version everywhere.
     """
     addresses: IncEx = {"validators": {"__all__": set(ADDRESSES)}}
-    not_decisive: IncEx = {"validation": addresses, "policy": {"rules": {"__all__": addresses}}}
+    of_rules: IncEx = {"__all__": addresses}
+    of_policy: dict[str, IncEx | bool] = {"rules": of_rules, "tuned": True}
+    not_decisive: IncEx = {"validation": addresses, "policy": of_policy}
     decides = {
         "tiers": [tier.model_dump(mode="json", include={"name", "price"}) for tier in settings.tiers],
         **settings.model_dump(

@@ -72,10 +72,12 @@ Event = Receipt | Delta | Superseded | Committed | Answered
 
 
 class RouterClient:
-    """Calls one server over one connection. ``async with RouterClient("127.0.0.1:50051") as client:``."""
+    """Calls one server over one connection of its own. ``async with RouterClient("127.0.0.1:50051") as client:``."""
 
     def __init__(self, server: str) -> None:
-        self._channel = grpc.aio.insecure_channel(server, options=[("grpc.max_receive_message_length", -1)])
+        # Channels of one process to one server share a connection unless each has a pool of its own.
+        options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        self._channel = grpc.aio.insecure_channel(server, options=options)
         self._stub = router_pb2_grpc.RouterServiceStub(self._channel)
 
     async def __aenter__(self) -> RouterClient:
@@ -95,9 +97,9 @@ class RouterClient:
             RouteFailed: it ended with a status.
         """
         try:
-            return _answered(await self._stub.Route(to_message(request), timeout=timeout_s))
+            return answered(await self._stub.Route(to_message(request), timeout=timeout_s))
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from None
+            raise failure(error) from None
 
     async def stream(
         self, request: words.RouteRequest, wish: DeliveryWish = COMMITTED, *, timeout_s: float | None = None
@@ -112,16 +114,16 @@ class RouterClient:
         call = self._stub.RouteStream(to_stream_message(to_message(request), wish), timeout=timeout_s)
         try:
             async for message in call:
-                event = _event(message)
+                event = event_of(message)
                 if event is not None:
                     yield event
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from None
+            raise failure(error) from None
         finally:
             call.cancel()
 
 
-def _event(message: router_pb2.RouteStreamResponse) -> Event | None:
+def event_of(message: router_pb2.RouteStreamResponse) -> Event | None:
     """Returns the event in the service's own words; ``None``: one that this client does not know yet."""
     match message.WhichOneof("event"):
         case "delta":
@@ -134,7 +136,7 @@ def _event(message: router_pb2.RouteStreamResponse) -> Event | None:
             committed = message.committed
             return Committed(committed.leg, committed.tier, COMMIT_REASONS_READ[committed.reason])
         case "completed":
-            return _answered(message.completed)
+            return answered(message.completed)
         case _:
             return None
 
@@ -144,7 +146,8 @@ def _delta(message: router_pb2.StreamDelta) -> Delta:
     return Delta(message.leg, message.text, message.provisional, call)
 
 
-def _answered(reply: router_pb2.RouteResponse) -> Answered:
+def answered(reply: router_pb2.RouteResponse) -> Answered:
+    """Returns a delivered answer in the service's own words."""
     return Answered(
         request_id=reply.request_id,
         text=reply.output.text,
@@ -162,7 +165,8 @@ def _tool_call(message: router_pb2.ToolCall) -> words.ToolCall:
     return words.ToolCall(message.id, message.name, message.arguments_json)
 
 
-def _failure(error: grpc.aio.AioRpcError) -> RouteFailed:
+def failure(error: grpc.Call | grpc.aio.AioRpcError) -> RouteFailed:
+    """Returns the status that a call ended with, and what its details say."""
     code, message = error.code().name, " ".join((error.details() or "").split())
     status = rpc_status.from_call(error)
     if status is None:

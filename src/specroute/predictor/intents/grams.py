@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.predictor.text.hashing import SALT, mixed
+from specroute.predictor.text.hashing import SALT, constant, distinct_ids, mixed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,30 +26,23 @@ HASH_BITS = 16
 BUCKETS = 1 << HASH_BITS
 
 _WORDS = HEAD_WORDS + TAIL_WORDS
-_SHIFT = np.uint64(64 - HASH_BITS)
-_SIZES = np.tile(np.array([3, 4, 5, 3]), (_WORDS, 1))  # first characters three times, and the last three
-_STEMS = np.tile(np.arange(1, 5, dtype=np.uint64) * SALT, (_WORDS, 1))
-_PAIR = np.uint64(0x9FB21C651E98DF25)
-_LAST = 3  # the column of the last characters
+_READ = np.concatenate((np.arange(HEAD_WORDS), np.arange(-TAIL_WORDS, 0)))
+_SHIFT = constant(64 - HASH_BITS)
+_SIZES = np.array([[3], [4], [5], [3]])  # first characters three times, and the last three
+_STEMS = np.arange(1, 5, dtype=np.uint64)[:, np.newaxis] * SALT
+_PAIR = constant(0x9FB21C651E98DF25)
+_LAST = 3  # the row of the last characters
 
 
 def gram_ids(tokens: Tokens) -> NDArray[np.int64]:
     """Returns the distinct buckets of the words that are read, ascending, each in [0, BUCKETS); none without words."""
     words, starts, lengths = tokens.hashes, tokens.starts, tokens.lengths
     if words.size > _WORDS:
-        words = np.concatenate((words[:HEAD_WORDS], words[-TAIL_WORDS:]))
-        starts = np.concatenate((starts[:HEAD_WORDS], starts[-TAIL_WORDS:]))
-        lengths = np.concatenate((lengths[:HEAD_WORDS], lengths[-TAIL_WORDS:]))
+        words, starts, lengths = words.take(_READ), starts.take(_READ), lengths.take(_READ)
     # A word that is shorter than a stem is its own stem: to leave it out would cost more than it is worth.
-    sizes = np.minimum(_SIZES[: words.size], lengths[:, np.newaxis])
+    sizes = np.minimum(_SIZES, lengths)
     firsts = np.empty_like(sizes)
-    firsts[:, :_LAST] = starts[:, np.newaxis]
-    firsts[:, _LAST] = starts + lengths - sizes[:, _LAST]
-    stems = tokens.runs(firsts, firsts + sizes) + _STEMS[: words.size]
-    hashes = mixed(np.concatenate((words, words[:-1] * _PAIR + words[1:], stems.ravel())))
-    ids = (hashes >> _SHIFT).astype(np.int32)  # sorted as int32 this costs a third
-    ids.sort()
-    is_new = np.ones(ids.size, dtype=np.bool_)
-    np.not_equal(ids[1:], ids[:-1], out=is_new[1:])
-    distinct: NDArray[np.int64] = ids[is_new].astype(np.int64)
-    return distinct
+    firsts[:] = starts
+    firsts[_LAST] += lengths - sizes[_LAST]
+    stems = tokens.runs(firsts, firsts + sizes) + _STEMS
+    return distinct_ids(mixed(np.concatenate((words, words[:-1] * _PAIR + words[1:], stems.ravel()))), _SHIFT)

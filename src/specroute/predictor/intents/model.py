@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from specroute.core.plan import NO_GUESS, Guess
 from specroute.core.request import Risk
 from specroute.predictor.intents.grams import GRAMS_VERSION, gram_ids
-from specroute.predictor.session import ModelGraphError, open_session
+from specroute.predictor.session import ModelGraphError, bare_run, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TASK_TYPE, RISK, RISK_DOMAIN = "task_type", "risk", "risk_domain"
 INPUT_IDS = "ids"
 OUTPUT_P = "p"
+_HIGH = Risk.HIGH.value
 _OUTPUTS = [OUTPUT_P]
 GOLDEN_TOLERANCE = 1e-5
 
@@ -55,9 +56,10 @@ class IntentModel:
             )
         ends = list(accumulate(len(head.classes) for head in manifest.heads))
         self._parts = tuple(zip(manifest.heads, [0, *ends], ends, strict=False))
-        self._session = open_session(graph)
-        if {output.name: output.shape for output in self._session.get_outputs()} != {OUTPUT_P: ends[-1:]}:
+        session = open_session(graph)
+        if {output.name: output.shape for output in session.get_outputs()} != {OUTPUT_P: ends[-1:]}:
             raise ModelGraphError("its output does not hold the heads of the manifest")
+        self._run = bare_run(session, _OUTPUTS)
         for golden in manifest.golden:
             found = self.probabilities(extractor.extract(golden.text).tokens)
             if not (
@@ -82,7 +84,7 @@ class IntentModel:
 
     def probabilities(self, tokens: Tokens) -> list[float]:
         """Returns the probabilities of all heads' classes, one head after the other, in the manifest's order."""
-        p: list[float] = self._session.run(_OUTPUTS, {INPUT_IDS: gram_ids(tokens)})[0].tolist()
+        p: list[float] = self._run({INPUT_IDS: gram_ids(tokens)})[0].tolist()
         return p
 
 
@@ -98,9 +100,9 @@ def named(name: str, classes: Sequence[str], cuts: Sequence[float], p: list[floa
         cuts: least probability at which each is named, in [0, 1].
         p: probabilities, summing to 1.
     """
-    if name == RISK and Risk.HIGH.value in classes:
-        high = classes.index(Risk.HIGH.value)
+    if name == RISK and _HIGH in classes:
+        high = classes.index(_HIGH)
         if p[high] >= cuts[high]:
-            return Guess(Risk.HIGH.value, float(p[high]))
+            return Guess(_HIGH, float(p[high]))
     best = p.index(max(p))
     return Guess(classes[best] if p[best] >= cuts[best] else "", float(p[best]))

@@ -86,12 +86,13 @@ class FeatureExtractor:
 
     def extract(self, text: str) -> Features:
         """Returns the features of ``text``; never raises, whatever its code points, lone surrogates included."""
-        read = self._bounded(text)
+        read = self.part_read(text)
         tokens = self._hasher.tokens(self._folded(read))
         ids = self._hasher.buckets(tokens)
         return Features(ids, measure(read, len(text), tokens, ids.size), tokens)
 
-    def _bounded(self, text: str) -> str:
+    def part_read(self, text: str) -> str:
+        """Returns head and tail of a long text: the features are of these, and of how long the whole is."""
         if len(text) <= self.settings.max_chars:
             return text
         return text[: self.settings.head_chars] + text[len(text) - self.settings.tail_chars :]
@@ -100,4 +101,4 @@ class FeatureExtractor:
         if text.isascii():
             return text.lower()
         folded = unicodedata.normalize("NFKC", text).casefold()
-        return self._bounded(folded)  # one character may have become up to 18
+        return self.part_read(folded)  # one character may have become up to 18

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.predictor.text.hashing import INVERSE_MULTIPLIER, MULTIPLIER, SALT, code_points, mixed, powers
+from specroute.predictor.text.hashing import (
+    INVERSE_MULTIPLIER,
+    MULTIPLIER,
+    SALT,
+    code_points,
+    constant,
+    distinct_ids,
+    mixed,
+    powers,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    _Cut = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.uint64]]
 
 _SEPARATOR, _LETTER, _DIGIT, _SINGLE = 0, 1, 2, 3
 
@@ -57,28 +64,48 @@ class Tokens:
 
     Attributes:
         starts: int64[n], where each begins.
+        ends: int64[n], where each ends, exclusive.
         lengths: int64[n], characters, each >= 1.
-        numbers: bool[n], whether it is a run of digits.
         hashes: uint64[n], every bit depending on every character.
     """
 
-    __slots__ = ("_inverse_powers", "_prefix", "hashes", "lengths", "numbers", "starts")
-
-    hashes: NDArray[np.uint64]
+    __slots__ = ("_inverse_powers", "_kinds", "_prefix", "ends", "hashes", "lengths", "starts")
 
     def __init__(
         self,
-        starts: NDArray[np.int64],
-        lengths: NDArray[np.int64],
-        numbers: NDArray[np.bool_],
+        kinds: NDArray[np.uint8],
         prefix: NDArray[np.uint64],
         inverse_powers: NDArray[np.uint64],
+        *,
+        is_ascii: bool,
     ) -> None:
-        self.starts = starts
-        self.lengths = lengths
-        self.numbers = numbers
+        """Cuts a text of n characters.
+
+        Args:
+            kinds: uint8[n + 2], of each character, a separator at each end.
+            prefix: uint64[n + 1] or more, sums of the values before each character, plus anything that is in all.
+            inverse_powers: uint64[n] or more.
+            is_ascii: whether no character is a token of its own.
+        """
+        differs = kinds[1:] != kinds[:-1]
+        changes = (differs if is_ascii else differs | (kinds[1:] == _SINGLE)).nonzero()[0]
+        self.starts = changes.compress(kinds[1:].take(changes))  # what a separator follows ends, the rest starts
+        self.ends = changes.compress(kinds.take(changes))
+        self.lengths = self.ends - self.starts
+        self._kinds = kinds
         self._prefix = prefix
         self._inverse_powers = inverse_powers
+        self.hashes = mixed(self.runs(self.starts, self.ends))
+
+    @property
+    def chars(self) -> int:
+        """How many characters all of them have together."""
+        return int(np.count_nonzero(self._kinds))  # all but separators
+
+    def number_lengths(self) -> NDArray[np.int64]:
+        """Returns how many digits each run of digits has, in order."""
+        lengths: NDArray[np.int64] = self.lengths.compress(self._kinds[1:].take(self.starts) == _DIGIT)
+        return lengths
 
     def runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Returns the polynomial hashes, not yet mixed, of the characters from ``starts`` to before ``ends``."""
@@ -90,9 +117,10 @@ class NgramHasher:
 
     def __init__(self, hash_bits: int, max_ngram: int, max_chars: int) -> None:
         """Prepares for texts of at most ``max_chars`` code points, 2**``hash_bits`` buckets and n-grams of 1 or 2."""
-        self._bucket_shift = np.uint64(64 - hash_bits)
+        self._bucket_shift = constant(64 - hash_bits)
         self._max_ngram = max_ngram
-        self._powers = powers(MULTIPLIER, max_chars)
+        # One place more at each end: the separators about the text are summed, too, and are in no difference.
+        self._powers = np.concatenate((powers(MULTIPLIER, 1), powers(MULTIPLIER, max_chars + 1)))
         self._inverse_powers = powers(INVERSE_MULTIPLIER, max_chars)
 
     def tokens(self, text: str) -> Tokens:
@@ -101,51 +129,30 @@ class NgramHasher:
         A prefix sum of ``value * multiplier**position`` gives every token's polynomial hash by one subtraction and one
         multiplication with the inverse power of its start, all modulo 2**64.
         """
-        starts, ends, is_digit, values = _cut_ascii(text) if text.isascii() else _cut(text)
-        prefix = np.zeros(values.size + 1, dtype=np.uint64)
-        np.cumsum(values * self._powers[: values.size], out=prefix[1:])
-        found = Tokens(starts, ends - starts, is_digit, prefix, self._inverse_powers)
-        found.hashes = mixed(found.runs(starts, ends))
-        return found
+        is_ascii = text.isascii()
+        kinds, values = _read_ascii(text) if is_ascii else _read(text)
+        prefix = np.add.accumulate(values * self._powers[: values.size])
+        return Tokens(kinds, prefix, self._inverse_powers, is_ascii=is_ascii)
 
     def buckets(self, tokens: Tokens) -> NDArray[np.int64]:
         """Returns the distinct buckets of all n-grams, ascending, each in [0, 2**hash_bits)."""
         grams = tokens.hashes
         if self._max_ngram > 1:
             grams = np.concatenate((grams, mixed(grams[:-1] * SALT + grams[1:])))
-        # 24 bits at most: sorted as int32 this costs a third. np.unique spends more on its options than on the work.
-        ids = (grams >> self._bucket_shift).astype(np.int32)
-        ids.sort()
-        is_new = np.concatenate((_FIRST, ids[1:] != ids[:-1]))[: ids.size]
-        distinct: NDArray[np.int64] = ids[is_new].astype(np.int64)
-        return distinct
+        return distinct_ids(grams, self._bucket_shift)
 
 
-def _cut(text: str) -> _Cut:
-    """Returns where each token begins, where it ends, whether it is a number, and the value of every character."""
-    points = np.minimum(code_points(text), _LAST)
-    kinds = np.zeros(points.size + 2, dtype=np.uint8)  # a separator at each end
-    kinds[1:-1] = _KINDS.take(points)
-    edge = kinds[1:] != kinds[:-1]
-    kinds = kinds[1:-1]
-    single = kinds == _SINGLE
-    inside = kinds != _SEPARATOR
-    starts = ((edge[:-1] | single) & inside).nonzero()[0]
-    ends = ((edge[1:] | single) & inside).nonzero()[0] + 1
-    return starts, ends, kinds.take(starts) == _DIGIT, _VALUES.take(points)
+def _read(text: str) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Returns the kinds and the values of the characters of ``text`` with a separator at each end."""
+    points = np.minimum(code_points(f" {text} "), _LAST)
+    return _KINDS.take(points), _VALUES.take(points)
 
 
-def _cut_ascii(text: str) -> _Cut:
-    """Does what ``_cut`` does, in half of the time: no ASCII character is a token of its own."""
-    raw = text.encode("ascii")
-    kinds = np.frombuffer(b"".join((b" ", raw, b" ")).translate(_ASCII_KINDS), dtype=np.uint8)
-    changes = (kinds[1:] != kinds[:-1]).nonzero()[0]
-    after = kinds.take(changes + 1)
-    is_start = after != _SEPARATOR
-    starts = changes[is_start]
-    ends = changes[kinds.take(changes) != _SEPARATOR]
-    values = np.frombuffer(raw.translate(_ASCII_VALUES), dtype=np.uint8).astype(np.uint64)
-    return starts, ends, after[is_start] == _DIGIT, values
+def _read_ascii(text: str) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Does what ``_read`` does in a third of the time."""
+    raw = b" %b " % text.encode("ascii")
+    kinds = np.frombuffer(raw.translate(_ASCII_KINDS), _BYTE)
+    return kinds, np.frombuffer(raw.translate(_ASCII_VALUES), _BYTE).astype(np.uint64)
 
 
 def _kind_table() -> NDArray[np.uint8]:
@@ -168,4 +175,4 @@ _KINDS = _kind_table()
 _VALUES = _value_table()
 _ASCII_KINDS = _KINDS[:256].tobytes()
 _ASCII_VALUES = np.minimum(_VALUES[:256], 255).astype(np.uint8).tobytes()
-_FIRST = np.ones(1, dtype=np.bool_)
+_BYTE = np.dtype(np.uint8)

@@ -32,19 +32,14 @@ SURFACE_NAMES = (
 )
 """What is measured, in order; logarithms are ``log1p`` of a count, ratios are of the characters read."""
 
+_BYTE = np.dtype(np.uint8)
 _NOT_ASCII = 127  # the delete character, which no prompt is made of, stands for all code points above
 
 
-def _columns(*groups: str) -> NDArray[np.float64]:
-    matrix = np.zeros((128, len(groups)))
-    for column, group in enumerate(groups):
-        matrix[[ord(character) for character in group], column] = 1.0
-    return matrix
-
-
-_COUNTED = _columns(
+_GROUPS = (
     "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "+-*/=^<>%$\\", "{}[]();_#&|", "\"'`", chr(_NOT_ASCII), "\n", "?", ".!"
-)
+)  # fmt: skip
+_CLASSES = bytes(next((1 + at for at, group in enumerate(_GROUPS) if chr(code) in group), 0) for code in range(256))
 _CHOICE_MARKS = np.zeros(128, dtype=np.bool_)
 _CHOICE_MARKS[[ord(mark) for mark in ").:"]] = True
 
@@ -52,40 +47,38 @@ _CHOICE_MARKS[[ord(mark) for mark in ").:"]] = True
 def measure(read: str, total_chars: int, tokens: Tokens, distinct_ngrams: int) -> NDArray[np.float32]:
     """Returns float32[len(SURFACE_NAMES)], finite, of the part ``read`` of a text of ``total_chars`` characters."""
     latin = _latin(read)
-    counts = (np.bincount(latin, minlength=128) @ _COUNTED).tolist()
-    ratios = [count / max(1, len(read)) for count in counts[:6]]
-    lines, questions, sentences = counts[6:]
-    words = int(tokens.lengths.size)
-    numbers = tokens.lengths[tokens.numbers]
+    counts = np.bincount(np.frombuffer(latin.translate(_CLASSES), _BYTE), minlength=1 + len(_GROUPS)).tolist()
+    ratios = [count / max(1, len(read)) for count in counts[1:7]]
+    lines, questions, sentences = counts[7:]
+    words = tokens.lengths.size
+    numbers = tokens.number_lengths()
     values = (
         math.log1p(total_chars),
         math.log1p(words),
-        float(tokens.lengths.sum()) / max(1, words),
+        tokens.chars / max(1, words),
         distinct_ngrams / max(1, 2 * words - 1),
         *ratios,
         math.log1p(lines),
         math.log1p(numbers.size),
-        float(numbers.max(initial=0)),
+        float(np.maximum.reduce(numbers)) if numbers.size else 0.0,
         math.log1p(questions),
         math.log1p(sentences),
-        math.log1p(_choices(latin)),
+        math.log1p(_choices(latin)) if lines else 0.0,
     )
     return np.array(values, dtype=np.float32)
 
 
-def _latin(text: str) -> NDArray[np.uint8]:
+def _latin(text: str) -> bytes:
     if text.isascii():
-        return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+        return text.encode("ascii")
     points: NDArray[np.uint32] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    clipped: NDArray[np.uint8] = np.minimum(points, _NOT_ASCII).astype(np.uint8)
-    return clipped
+    return np.minimum(points, _NOT_ASCII).astype(np.uint8).tobytes()
 
 
-def _choices(latin: NDArray[np.uint8]) -> int:
+def _choices(text: bytes) -> int:
     """Counts lines that start like ``A)``, ``B.`` or ``C:``: the choices of a question."""
+    latin = np.frombuffer(text, _BYTE)
     newlines = (latin[:-2] == ord("\n")).nonzero()[0]
-    if not newlines.size:
-        return 0
     letters = latin.take(newlines + 1)
     marks = latin.take(newlines + 2)
     return int(np.count_nonzero((letters >= ord("A")) & (letters <= ord("Z")) & _CHOICE_MARKS.take(marks)))

@@ -101,5 +101,6 @@ def _asks_form(prompt: str) -> bool:
 
 def _finite(values: tuple[float, ...]) -> NDArray[np.float32]:
     array = np.array(values, dtype=np.float32)
-    np.nan_to_num(array, copy=False, nan=-1.0, posinf=1e6, neginf=-1e6)
+    if not np.isfinite(array).all():
+        np.nan_to_num(array, copy=False, nan=-1.0, posinf=1e6, neginf=-1e6)
     return array

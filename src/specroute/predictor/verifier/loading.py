@@ -1,4 +1,4 @@
-"""Loads the verifier of a model folder, together with the predictor whose prior it stands on."""
+"""Loads the verifier of a model folder, together with the scorer whose prior it stands on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from specroute.predictor.artifact import MANIFEST_FILE, ModelArtifactError, read_manifest, read_verified
-from specroute.predictor.predictor import OnnxPredictor
+from specroute.predictor.scorer import load_scorer
 from specroute.predictor.verifier.manifest import VERIFIER_FILE, VERIFIER_KEY, VerifierManifest
 from specroute.predictor.verifier.model import VerifierModel, VerifierModelError
 from specroute.predictor.verifier.validator import Verifier
@@ -34,7 +34,7 @@ def load_verifier(folder: Path, *, min_p: float | None) -> Verifier:
             "train one from outcomes with answers (*_response), or remove the validator 'verifier'",
         )
     cut = model.manifest.min_p if min_p is None else min_p
-    return Verifier(OnnxPredictor.load(folder).logit, model, cut)
+    return Verifier(load_scorer(folder, read_manifest(folder)).logit, model, cut)
 
 
 def load_verifier_model(folder: Path) -> VerifierModel | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from specroute.predictor.session import ModelGraphError, open_session
+from specroute.predictor.session import ModelGraphError, bare_run, open_session
 from specroute.predictor.verifier.evidence import Evidence
 from specroute.predictor.verifier.features import FEATURE_NAMES, FEATURES_VERSION, Kind, measure, measure_confidence
 
@@ -74,7 +74,7 @@ class VerifierModel:
             )
         self.manifest = manifest
         self._kinds = frozenset(kind for kind in Kind if kind.name.lower() in manifest.kinds)
-        self._session = _session(model)
+        self._run = bare_run(_session(model), _OUTPUTS)
         for index, golden in enumerate(manifest.golden):
             self._check_golden(index, golden)
 
@@ -100,7 +100,7 @@ class VerifierModel:
     def run(self, measured: Measured, prior_logit: float) -> tuple[float, float]:
         """Returns the graph's raw probability and its distance from what was learnt from."""
         prior = np.array([min(_MAX_PRIOR_LOGIT, max(-_MAX_PRIOR_LOGIT, prior_logit))], dtype=np.float32)
-        p, novelty = self._session.run(_OUTPUTS, {INPUT_ANSWER: measured.values, INPUT_PRIOR: prior})
+        p, novelty = self._run({INPUT_ANSWER: measured.values, INPUT_PRIOR: prior})
         return float(p[0]), float(novelty[0])
 
     def _measured(self, evidence: Evidence) -> Measured | str:

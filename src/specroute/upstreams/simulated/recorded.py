@@ -1,28 +1,20 @@
-"""Recorded answers of a mini and a large model, read from a Parquet file and looked up by prompt.
-
-A row is one prompt answered by a *pair* of models. The needed columns are ``COLUMNS``; others are not read.
-Needs the extra ``specroute[train]``.
-"""
+"""Recorded answers of a mini and a large model, looked up by prompt. Who reads them from a file is not its business."""
 
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from specroute.core.outcome import FinishReason
-from specroute.core.request import ToolCall, estimated_tokens
-from specroute.upstreams.simulated.answers import NoAnswer, SimulatedAnswer, pieces_of
+from specroute.core.request import ToolCall, estimated_tokens, utf8_length
+from specroute.upstreams.simulated.answers import NoAnswer, SimulatedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from specroute.upstreams.simulated.http.wire import ChatRequest
 
@@ -34,16 +26,13 @@ NUMBER_COLUMNS = tuple(f"{tier}_{name}" for tier in TIERS for name in ("input_to
 COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS)
 
 
-class OutcomesError(Exception):
-    """The file cannot be served; the message is one line that names it and what is wrong."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoadReport:
     """What was read of one pair, per tier: answers served, and rows left out because they have no text of one."""
 
     path: str
     pair: str
+    rows: int
     served: Mapping[str, int]
     without_text: Mapping[str, int]
     repeated: int
@@ -63,6 +52,11 @@ class RecordedOutcomes:
 
     A model is asked for by the exact name in the row, by the tier (``mini``, ``large``), or by its name in the pair.
     The lookup is the last user message, byte for byte the row's prompt.
+
+    Args:
+        rows: the rows of ``pair``, each with all of ``COLUMNS``; of several with the same prompt the first counts.
+        path: the file they are from, for the report.
+        pair: ``MINI|LARGE``, the names of the two models.
     """
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], *, path: str, pair: str) -> None:
@@ -77,6 +71,7 @@ class RecordedOutcomes:
         self.report = LoadReport(
             path=path,
             pair=pair,
+            rows=len(rows),
             served={tier: len(self._rows[tier]) for tier in TIERS},
             without_text={tier: sum(not _has_answer(row, tier) for row in rows) for tier in TIERS},
             repeated=len(rows) - len({row["prompt"] for row in rows}),
@@ -106,45 +101,6 @@ class RecordedOutcomes:
         return _answer_of(row, tier)
 
 
-def load_outcomes(path: Path, *, pair: str = DEFAULT_PAIR) -> RecordedOutcomes:
-    """Returns the answers of ``pair`` recorded in a Parquet file.
-
-    Raises:
-        OutcomesError: no such file, not Parquet, columns missing or of another type, no such pair, or no text at all.
-    """
-    try:
-        schema = pq.read_schema(path)
-        _check_columns(path, schema)
-        table = pq.read_table(path, columns=list(COLUMNS))
-    except (OSError, pa.ArrowException) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "is not a Parquet file"
-        raise OutcomesError(f"{path}: {reason}") from error
-    pairs = table.column("pair").to_pylist()
-    chosen = [index for index, name in enumerate(pairs) if name == pair]
-    if not chosen:
-        known = ", ".join(sorted({name for name in pairs if name})) or "none"
-        raise OutcomesError(f"{path}: no rows of pair {pair!r}; the pairs in it are: {known}")
-    book = RecordedOutcomes(table.take(chosen).to_pylist(), path=str(path), pair=pair)
-    if not any(book.prompts(tier) for tier in TIERS):
-        raise OutcomesError(f"{path}: none of the {len(chosen)} rows of pair {pair!r} has the text of an answer")
-    return book
-
-
-def _check_columns(path: Path, schema: Any) -> None:
-    missing = [name for name in COLUMNS if name not in schema.names]
-    if missing:
-        raise OutcomesError(f"{path}: missing columns: {', '.join(missing)}")
-    for name in COLUMNS:
-        kind = schema.field(name).type
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-        # A column without a single value has the type null.
-        if not (pa.types.is_null(kind) or (is_text if name in TEXT_COLUMNS else is_number)):
-            wanted = "text" if name in TEXT_COLUMNS else "numbers"
-            raise OutcomesError(f"{path}: column {name} must hold {wanted}, not {kind}")
-
-
 def _has_answer(row: Mapping[str, Any], tier: str) -> bool:
     return row[f"{tier}_response"] is not None and row[f"{tier}_model"] is not None and row["prompt"] is not None
 
@@ -168,8 +124,8 @@ def _answer_of(row: Mapping[str, Any], tier: str) -> SimulatedAnswer:
         text="" if calls else text,
         tool_calls=calls,
         finish_reason=FinishReason.TOOL_CALLS if calls else FinishReason.STOP,
-        input_tokens=estimated_tokens(len(row["prompt"].encode())) if input_tokens is None else round(input_tokens),
-        output_tokens=len(pieces_of(text)) if output_tokens is None else round(output_tokens),
+        input_tokens=estimated_tokens(utf8_length(row["prompt"])) if input_tokens is None else round(input_tokens),
+        output_tokens=estimated_tokens(utf8_length(text)) if output_tokens is None else round(output_tokens),
         latency_s=_recorded(row[f"{tier}_latency_s"]),
     )
 

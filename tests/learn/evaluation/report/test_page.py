@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from specroute.learn.evaluation.report.charts import Chart, charts
+from specroute.learn.evaluation.report.charts import charts
 from specroute.learn.evaluation.report.page import page
 from specroute.learn.evaluation.report.terminal import tables
 from tests.learn.evaluation.conftest import HOSTILE
 
 if TYPE_CHECKING:
     from specroute.learn.evaluation.evaluate import Evaluation
+    from specroute.learn.evaluation.report.canvas import Chart
 
 _VOID = {"meta", "img", "source"}
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from specroute.learn.evaluation.evaluate import POOLED, RANDOM, SHUFFLE
 from specroute.learn.evaluation.policies.roster import CASCADE, CERTIFIED, THRESHOLD, ZONES
+from specroute.learn.evaluation.report.canvas import Chart, Theme, panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,31 +31,6 @@ _LINES = (
     (ZONES, "both", "#009e73", "D"),
 )
 _PURPLE, _YELLOW, _SKY = "#cc79a7", "#e69f00", "#56b4e9"
-_DPI = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Theme:
-    """The colours of what is not data."""
-
-    ground: str
-    ink: str
-    faint: str
-
-
-LIGHT = Theme(ground="#ffffff", ink="#1d2430", faint="#c9d0da")
-DARK = Theme(ground="#161b22", ink="#e4e9f0", faint="#3d4653")
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One picture: its file name without suffix, what it shows, and its bytes on both grounds."""
-
-    name: str
-    title: str
-    alternative: str
-    light: bytes
-    dark: bytes
 
 
 def charts(evaluation: Evaluation) -> tuple[Chart, ...]:
@@ -67,13 +41,12 @@ def charts(evaluation: Evaluation) -> tuple[Chart, ...]:
         ("sources", "Source by source", "AUROC, quality kept and saving of each source", _sources),
     )
     return tuple(
-        Chart(name, title, alternative, *(_png(draw(evaluation, theme)) for theme in (LIGHT, DARK)))
-        for name, title, alternative, draw in drawn
+        Chart.drawn(name, title, alternative, partial(draw, evaluation)) for name, title, alternative, draw in drawn
     )
 
 
 def _frontier(evaluation: Evaluation, theme: Theme) -> Picture:
-    with _axes(theme, 1, (7.2, 5.2)) as (picture, (axes,)):
+    with panels(theme, 1, (7.2, 5.2)) as (picture, (axes,)):
         policies = evaluation.policies[POOLED]
         for name, label, colour, _ in _LINES:
             if name in evaluation.frontier:
@@ -116,11 +89,11 @@ def _mark(axes: Axes, policy: PolicyFigures, label: str, marker: str, colour: st
 
 def _reliability(evaluation: Evaluation, theme: Theme) -> Picture:
     part = evaluation.parts[POOLED]
-    panels = [("predictor", part.predictor_reliability, _LINES[0][2])]
+    shown = [("predictor", part.predictor_reliability, _LINES[0][2])]
     if part.verifier_reliability:
-        panels.append(("verifier", part.verifier_reliability, _LINES[1][2]))
-    with _axes(theme, len(panels), (7.2, 4.4)) as (picture, every):
-        for axes, (name, buckets, colour) in zip(every, panels, strict=True):
+        shown.append(("verifier", part.verifier_reliability, _LINES[1][2]))
+    with panels(theme, len(shown), (7.2, 4.4)) as (picture, every):
+        for axes, (name, buckets, colour) in zip(every, shown, strict=True):
             _reliability_panel(axes, buckets, colour, theme)
             axes.set_title(name, color=theme.ink, fontsize=11)
             axes.set_xlabel("predicted P(acceptable)")
@@ -143,7 +116,7 @@ def _sources(evaluation: Evaluation, theme: Theme) -> Picture:
     parts = evaluation.parts
     names = sorted((name for name in parts if name != POOLED), key=lambda name: -parts[name].n)[:MAX_SOURCES]
     names = [POOLED, *names]
-    with _axes(theme, 3, (7.2, 1.6 + 0.5 * len(names))) as (picture, every):
+    with panels(theme, 3, (7.2, 1.6 + 0.5 * len(names))) as (picture, every):
         at = np.arange(len(names))
         products = [evaluation.policies[name][evaluation.roster.product].figures for name in names]
         judged = [parts[name].verifier.get("auroc") for name in names]
@@ -177,32 +150,6 @@ def _shortened(name: str, most: int = 24) -> str:
     """Returns the name as it is drawn: matplotlib reads a dollar sign as the start of a formula."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in name).replace("$", r"\$")
     return plain if len(plain) <= most else plain[: most - 1].rstrip("\\") + "…"
-
-
-@contextmanager
-def _axes(theme: Theme, columns: int, size: tuple[float, float]) -> Iterator[tuple[Picture, list[Axes]]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy, and optional
-    from matplotlib.figure import Figure as MatplotlibFigure  # noqa: PLC0415
-
-    picture = MatplotlibFigure(figsize=size, dpi=_DPI, facecolor=theme.ground, layout="constrained")
-    FigureCanvasAgg(picture)
-    every = [picture.add_subplot(1, columns, column + 1) for column in range(columns)]
-    for axes in every:
-        axes.set_facecolor(theme.ground)
-        axes.grid(color=theme.faint, lw=0.4, alpha=0.6)
-        axes.tick_params(colors=theme.ink, labelsize=9)
-        axes.xaxis.label.set_color(theme.ink)
-        axes.yaxis.label.set_color(theme.ink)
-        for side, spine in axes.spines.items():
-            spine.set_visible(side in ("left", "bottom"))
-            spine.set_color(theme.faint)
-    yield picture, every
-
-
-def _png(picture: Picture) -> bytes:
-    out = io.BytesIO()
-    picture.savefig(out, format="png", facecolor=picture.get_facecolor(), metadata={"Software": None})
-    return out.getvalue()
 
 
 def _at(figure: Figure) -> float:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from typing import TYPE_CHECKING
 
 from specroute.learn.evaluation.evaluate import POOLED
 from specroute.learn.evaluation.measures.curves import SAVE_AT
-from specroute.learn.evaluation.report.prose import HOW_POLICIES_ARE_PLAYED, METHOD, POLICIES, STYLE
+from specroute.learn.evaluation.report.markup import interval, picture, table, whole_page
+from specroute.learn.evaluation.report.prose import HOW_POLICIES_ARE_PLAYED, METHOD, POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from specroute.learn.evaluation.evaluate import Evaluation
     from specroute.learn.evaluation.left_out import LeftOut
-    from specroute.learn.evaluation.report.charts import Chart
+    from specroute.learn.evaluation.report.canvas import Chart
     from specroute.learn.metrics import Figure
 
 _PROBABILITY = ("auroc", "log_loss", "brier", "ece")
@@ -36,7 +36,7 @@ def page(evaluation: Evaluation, left_out: Mapping[str, LeftOut], charts: Sequen
         f"{rows.p.size:,} prompts in {len(set(rows.groups.tolist())):,} groups, pair {rows.pair}, model "
         f"{rows.model_version}; {tuned}; target {options.target:.4g} of large's quality; seed {options.seed}"
     )
-    pictures = {chart.name: _picture(chart) for chart in charts}
+    pictures = {chart.name: picture(chart) for chart in charts}
     body = [
         f"<h1>Routing evaluation: {escape(rows.pair)}</h1>",
         f'<p class="advice {"off" if advice.is_off else "on"}">{escape(advice.text)}</p>',
@@ -55,20 +55,13 @@ def page(evaluation: Evaluation, left_out: Mapping[str, LeftOut], charts: Sequen
         f"<h2>Reproduce</h2><pre>{escape(command)}</pre>",
         f"<p>data sha256 <code>{escape(rows.data_sha256)}</code></p>",
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>specroute evaluation: {escape(rows.pair)}</title><style>{STYLE}</style></head><body><main>\n"
-        + "\n".join(body)
-        + "\n</main></body></html>\n"
-    )
+    return whole_page(f"specroute evaluation: {rows.pair}", body)
 
 
 def _policies(evaluation: Evaluation) -> str:
     product = evaluation.roster.product
     head = ("policy", "quality kept %", "saved %", "USD per 1,000", "burnt %", *_words(_PERCENT[2:], " %"))
-    return _table(
+    return table(
         head,
         [
             (
@@ -100,12 +93,12 @@ def _probabilities(evaluation: Evaluation) -> str:
             if part.verifier:
                 yield name, "verifier", f"{part.judged:,}", *(_figure(part.verifier[own]) for own in _PROBABILITY)
 
-    return _table(("rows of", "what", "n", *_words(_PROBABILITY)), lines())
+    return table(("rows of", "what", "n", *_words(_PROBABILITY)), lines())
 
 
 def _gains(evaluation: Evaluation) -> str:
     metrics = ("auroc", "log_loss", "brier", "apgr_10", "apgr_trapezoid")
-    return _table(
+    return table(
         ("rows of", "baseline", *_words(metrics)),
         (
             (name, baseline, *(_figure(gains[metric]) for metric in metrics))
@@ -124,7 +117,7 @@ def _curves(evaluation: Evaluation) -> str:
                 if figures:
                     yield name, reads, *(_figure(figures[own]) for own in (*_CURVE, *saved))
 
-    return _table(("rows of", "reads", *_words(_CURVE), *(f"saved at {target:.0%}" for target in SAVE_AT)), lines())
+    return table(("rows of", "reads", *_words(_CURVE), *(f"saved at {target:.0%}" for target in SAVE_AT)), lines())
 
 
 def _by_source(evaluation: Evaluation) -> str:
@@ -138,7 +131,7 @@ def _by_source(evaluation: Evaluation) -> str:
             yield name, f"{part.n:,}", *right, *(_percent(figures[own]) for own in _PERCENT[:2]), plans
 
     head = ("source", "n", "mini right %", "large right %", "kept %", "saved %", "mini/large/cascade %")
-    return _table(head, lines())
+    return table(head, lines())
 
 
 def _left_out(left_out: Mapping[str, LeftOut]) -> str:
@@ -162,22 +155,7 @@ def _left_out(left_out: Mapping[str, LeftOut]) -> str:
         "saved %",
         "quality - large, points",
     )
-    return _table(head, lines())
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{escape(word)}</th>" for word in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(value)}</td>' for value in line)}</tr>" for line in lines)
-    return f'<div class="wide"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _picture(chart: Chart) -> str:
-    light, dark = (base64.b64encode(image).decode("ascii") for image in (chart.light, chart.dark))
-    return (
-        f'<figure><picture><source media="(prefers-color-scheme: dark)" srcset="data:image/png;base64,{dark}">'
-        f'<img alt="{escape(chart.alternative)}" src="data:image/png;base64,{light}"></picture>'
-        f"<figcaption>{escape(chart.title)}</figcaption></figure>"
-    )
+    return table(head, lines())
 
 
 def _words(names: Iterable[str], suffix: str = "") -> tuple[str, ...]:
@@ -185,19 +163,11 @@ def _words(names: Iterable[str], suffix: str = "") -> tuple[str, ...]:
 
 
 def _figure(figure: Figure) -> str:
-    return _interval(figure, 1.0, 3)
+    return interval(figure, 1.0, 3)
 
 
 def _percent(figure: Figure) -> str:
-    return _interval(figure, 100.0, 1)
-
-
-def _interval(figure: Figure, scale: float, digits: int) -> str:
-    if figure.value is None:
-        return "–"
-    if figure.lo is None or figure.hi is None:
-        return f"{scale * figure.value:.{digits}f}"
-    return f"{scale * figure.value:.{digits}f} [{scale * figure.lo:.{digits}f}, {scale * figure.hi:.{digits}f}]"
+    return interval(figure, 100.0, 1)
 
 
 def _value(figure: Figure, scale: float, digits: int = 4) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from specroute.predictor.verifier.calling.calls import Bare
 from specroute.predictor.verifier.calling.tools import plain_name
-from specroute.predictor.verifier.reading.words import stems, words
+from specroute.predictor.verifier.reading.words import stems, stems_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,7 @@ CALL_NAMES = (
 )
 """What is measured of tool calls, in order; counts, shares in [0, 1], -1 where there is nothing to measure."""
 
+_MAX_STEMMED = 2_000
 _NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
@@ -92,10 +94,12 @@ class _Tally:
     """Counts over all arguments of all calls."""
 
     def __init__(self, request: Text) -> None:
-        self.lower = request.lower
-        self.words = frozenset(words(request.read))
+        self.read, self.lower = request.read, request.lower
+        self.listed = words(request.read)
+        self.words = frozenset(self.listed)
         said = {abs(number.value) for number in request.numbers}
-        self.said = said | {_NUMBER_WORDS[word] for word in self.words if word in _NUMBER_WORDS}
+        self.said = said | {_NUMBER_WORDS[word] for word in self.words & _NUMBER_WORDS.keys()}
+        self.ordered = sorted(self.said)
         self.used: set[float] = set()
         self.count = dict.fromkeys(CALL_NAMES, 0.0)
         self.texts = [0.0, 0.0]
@@ -119,12 +123,17 @@ class _Tally:
     def _number(self, value: float) -> float:
         value = abs(value)
         hit = next((each for each in (value, value * 100.0, value / 100.0, value / 1000.0, value * 1000.0)
-                    if any(math.isclose(each, said, rel_tol=1e-6) for said in self.said)), None)  # fmt: skip
+                    if self._is_said(each)), None)  # fmt: skip
         if hit is not None:
             self.used.add(hit)
         self.numbers[0] += hit is not None
         self.numbers[1] += 1
         return float(hit is not None)
+
+    def _is_said(self, size: float) -> bool:
+        """Whether a number of the request is the same but for rounding: the next below or above, if any is."""
+        at = bisect_left(self.ordered, size)
+        return any(math.isclose(size, near, rel_tol=1e-6) for near in self.ordered[max(0, at - 1) : at + 1])
 
     def _text(self, value: str) -> float | None:
         lower = value.lower().strip()
@@ -135,7 +144,7 @@ class _Tally:
             share = 1.0
         else:
             parts = words(lower)
-            share = sum(part in self.words for part in parts) / len(parts) if parts else 0.0
+            share = sum(map(self.words.__contains__, parts)) / len(parts) if parts else 0.0
         self.texts[0] += share
         self.texts[1] += 1
         return share
@@ -151,7 +160,9 @@ def check_calls(found: Calls, toolbox: Toolbox, request: Text) -> list[float]:
     count["call_lists"] = float(found.lists)
     names = [plain_name(call.name) for call in found.calls]
     count["distinct_functions"] = float(len(set(names)))
-    count["repeated_calls"] = float(len(found.calls) - len({repr(call) for call in found.calls}))
+    count["repeated_calls"] = float(
+        len(found.calls) - len({repr((call.name, call.arguments, call.positional)) for call in found.calls})
+    )
     chosen = []
     for name, call in zip(names, found.calls, strict=True):
         spec = toolbox.tools.get(name)
@@ -215,7 +226,6 @@ def _finish(tally: _Tally) -> None:
 
 
 def _compare_words(toolbox: Toolbox, chosen: Sequence[ToolSpec], tally: _Tally) -> None:
-    asked = stems(toolbox.request[:2_000])
     count = tally.count
     specs = chosen or list(toolbox.tools.values())
 
@@ -226,6 +236,8 @@ def _compare_words(toolbox: Toolbox, chosen: Sequence[ToolSpec], tally: _Tally) 
         for name in ("name_in_request", "request_in_function", "rival_in_function", "parameter_in_request"):
             count[name] = -1.0
         return
+    head = toolbox.request[:_MAX_STEMMED]
+    asked = stems_of(tally.listed) if head == tally.read else stems(head)
     count["name_in_request"] = sum(shared(spec.name_stems, asked) for spec in specs) / len(specs)
     together = frozenset[str]().union(*(spec.all_stems for spec in specs))
     count["request_in_function"] = shared(asked, together)
@@ -241,7 +253,7 @@ def _describe_request(raw: str, request: Text, count: dict[str, float]) -> None:
     count["request_ands"] = float(lower.count(" and "))
     count["request_commas"] = float(lower.count(", "))
     count["request_numbers"] = float(len(request.numbers))
-    count["request_quotes"] = float(lower.count("'") + lower.count('"')) / 2.0
+    count["request_quotes"] = float(request.count("'") + request.count('"')) / 2.0
     count["request_sequence"] = float(sum(lower.count(mark) for mark in _SEQUENCE))
     opening = raw.split(None, 1)[:1]
     count["request_question"] = float(bool(opening) and opening[0].lower().strip("'s,\"") in _ASKS)

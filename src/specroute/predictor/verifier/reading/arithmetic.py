@@ -60,7 +60,7 @@ def check_sums(text: Text) -> Sums:
         if operator in ("+", "-", "*", "/"):
             operators.append(operator)
             continue
-        right = _evaluate(values, operators)
+        right = _evaluate(values, operators) if operators else number.value
         is_computed = is_computed or bool(operators)
         if left is not None and right is not None and is_computed:
             holds = _same(left, right)

@@ -105,7 +105,8 @@ def chosen_letter(stated: str, count: int) -> int:
     head = stated[:_MAX_LETTER_GAP].lstrip(" \t(*[{\"'`:\n")
     if not head:
         return -1
-    index = ord(head[0].upper()) - ord("A")
+    letter = head[0].upper()
+    index = ord(letter) - ord("A") if len(letter) == 1 else -1  # ß has no capital of one character
     follows = head[1:2]
     return index if 0 <= index < count and not (follows.isalnum() or follows == "'") else -1
 

@@ -155,7 +155,7 @@ def _type(text: str, value: float | None) -> int:
 def _numbers(asked: Text, said: Text) -> list[float]:
     values = [abs(number.value) for number in said.numbers]
     if not values:
-        return [0.0, 0.0, -1.0, -1.0, -1.0, 0.0, 0.0, float(said.lower.count("%"))]
+        return [0.0, 0.0, -1.0, -1.0, -1.0, 0.0, 0.0, float(said.count("%"))]
     distinct = set(values)
     given = {abs(number.value) for number in asked.numbers}
     return [
@@ -166,5 +166,5 @@ def _numbers(asked: Text, said: Text) -> list[float]:
         math.log1p(max(distinct)),
         sum(not value.is_integer() for value in distinct) / len(distinct),
         sum(number.value < 0 for number in said.numbers) / len(values),
-        math.log1p(said.lower.count("%")),
+        math.log1p(said.count("%")),
     ]

@@ -14,6 +14,8 @@ import numpy as np
 from specroute.predictor.text.ngrams import NgramHasher
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from specroute.predictor.text.ngrams import Tokens
@@ -26,6 +28,7 @@ MAX_NUMBERS = 160
 """The most numbers that are looked at: of more, the first half and the last."""
 _MAX_NUMBER_CHARS = 18
 _MAX_SEARCHED = 80
+_MINUS = "-−"
 _FIRST = np.ones(1, dtype=np.bool_)
 
 _HASHER = NgramHasher(hash_bits=24, max_ngram=1, max_chars=HEAD_CHARS + TAIL_CHARS + 1)
@@ -51,6 +54,7 @@ class Text:
         lower: ``read`` in lower case, of the same length.
         total_chars: of the whole text.
         tokens: of ``lower``.
+        counts: how often each ASCII character is in ``read``, by its code.
         shares: of the characters read, in the order of ``SHARE_NAMES``.
         numbers: at most ``MAX_NUMBERS``, in order.
     """
@@ -59,6 +63,7 @@ class Text:
     lower: str
     total_chars: int
     tokens: Tokens
+    counts: Sequence[int]
     shares: tuple[float, ...]
     numbers: tuple[Number, ...]
 
@@ -66,6 +71,10 @@ class Text:
     def words(self) -> int:
         """The number of tokens."""
         return int(self.tokens.hashes.size)
+
+    def count(self, mark: str) -> int:
+        """Returns how often the ASCII character ``mark``, no letter, is in the text."""
+        return self.counts[ord(mark)]
 
 
 _SHARE_GROUPS = {
@@ -110,9 +119,9 @@ def read_text(text: str) -> Text:
     if len(lower) != len(part):  # a letter of a few scripts becomes two; offsets must hold in both
         lower = "".join(each.lower()[0] for each in part)
     latin = ascii_points(part)
-    counts = np.bincount(latin, minlength=128) @ _SHARES
-    shares = tuple((counts / max(1, len(part))).tolist())
-    return Text(part, lower, len(text), _HASHER.tokens(lower), shares, _numbers(part, latin))
+    counts = np.bincount(latin, minlength=128)
+    shares = tuple(((counts @ _SHARES) / max(1, len(part))).tolist())
+    return Text(part, lower, len(text), _HASHER.tokens(lower), counts.tolist(), shares, _numbers(part, latin))
 
 
 def read_number(written: str) -> float | None:
@@ -187,7 +196,8 @@ def _numbers(text: str, latin: NDArray[np.uint8]) -> tuple[Number, ...]:
     for start, end in spans.tolist():
         value = _value(text[start:end])
         if value is not None:
-            found.append(Number(-value if _is_negative(text, start) else value, start, end))
+            is_negative = start > 0 and text[start - 1] in _MINUS and _is_negative(text, start)
+            found.append(Number(-value if is_negative else value, start, end))
     return tuple(found)
 
 
@@ -201,6 +211,6 @@ def _value(written: str) -> float | None:
 
 
 def _is_negative(text: str, start: int) -> bool:
-    if start == 0 or text[start - 1] not in "-−":
+    if start == 0 or text[start - 1] not in _MINUS:
         return False
     return start == 1 or not (text[start - 2].isalnum() or text[start - 2] in ")]_")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _MARKS = frozenset("\t\n\r.,;:!?()[]{}<>\"'`*/\\|=+-_#$%&@^~“”‘’。，、？！：；（）")
 _SPACED = {ord(mark): " " for mark in _MARKS}
 _STEM_CHARS = 5
+_FEWEST_CHARS = 3
 _STOP = frozenset(
     [
         "about",
@@ -100,4 +106,10 @@ def stems(text: str, *, is_name: bool = False) -> frozenset[str]:
     """Returns the first five letters of each word that says something; of a name, also the parts of camelCase."""
     if is_name:
         text = "".join(f" {each}" if each.isupper() else each for each in text)
-    return frozenset(word[:_STEM_CHARS] for word in words(text) if word not in _STOP and (len(word) > 2 or is_name))
+    return stems_of(words(text), is_name=is_name)
+
+
+def stems_of(listed: Iterable[str], *, is_name: bool = False) -> frozenset[str]:
+    """Returns what ``stems`` does of ``words``."""
+    fewest = 1 if is_name else _FEWEST_CHARS
+    return frozenset([word[:_STEM_CHARS] for word in {*listed} - _STOP if len(word) >= fewest])

@@ -1,0 +1,1 @@
+"""What a replay writes: rows, one JSON document, one HTML page."""
