@@ -133,8 +133,10 @@ def _gains(evidence: Evidence) -> tuple[str, ...]:
     gain = f"It saves {_percent(own['saved_ratio'])} of always-large's money, waste included"
     reasons = [
         f"{gain}, and keeps {_percent(own['retention'])} of its quality, on held-out rows.",
-        f"The same decisions dealt out at random at the same cost keep less (p = {evidence.control.p_value:.2g}).",
     ]
+    if evidence.knows:
+        shuffle = f"(p = {evidence.control.p_value:.2g})"
+        reasons.append(f"The same decisions dealt out at random at the same cost keep less {shuffle}.")
     if _interval(own["retention"])[0] < evidence.needed:
         reasons.append(f"That does not prove {100.0 * evidence.needed:.4g} % of the quality; a certificate would.")
     return tuple(reasons)

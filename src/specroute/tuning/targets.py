@@ -37,7 +37,7 @@ class Targets:
 
     mode: Mode = Mode.ECONOMY
     max_quality_loss: float = 0.02
-    confidence: float = 0.8
+    confidence: float = 0.9
     latency_value_usd_per_s: float = 0.0
     deadline_s: float | None = None
     max_p99_ratio: float | None = None

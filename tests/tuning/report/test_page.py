@@ -13,7 +13,7 @@ from rich.console import Console
 
 from specroute.config import parse_settings
 from specroute.predictor.certificate import read_certificate
-from specroute.tuning.findings import PolicyEffect
+from specroute.tuning.findings import PolicyEffect, Span
 from specroute.tuning.report.charts import charts
 from specroute.tuning.report.folder import write_folder
 from specroute.tuning.report.page import page
@@ -63,6 +63,7 @@ def test_the_page_fetches_nothing_and_says_all(drawn: tuple[Chart, ...], tmp_pat
         "+    hedge_delay: 1.19s",
         "engine, sent live",
         "Search, engine and live service agree",
+        "The certified alternative saves 40.0 % (38.0 to 42.0) and keeps",
         "How it was measured",
         "30 rows of the pair without both answers",
     ):
@@ -116,6 +117,14 @@ def test_a_deadline_has_a_column_of_its_own(tmp_path: Path) -> None:
 
     assert "in time" in text
     assert "97.0 % (96.0 to 98.0)" in text
+
+
+def test_a_cut_that_some_resamples_never_use_is_said_so(tmp_path: Path) -> None:
+    spans = {"direct_mini": Span(0.98, 0.9, None), "direct_large": Span(None, None, None)}
+    text = shown(run(found(optimum=replace(found().optimum, spans=spans)), tmp_path))
+
+    assert "0.9 to never" in text
+    assert "large alone to p " not in text.partition("The best of")[2]
 
 
 def test_a_terminal_shows_a_long_front_in_part(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from specroute.tuning.findings import Setting
 from specroute.tuning.flights.flight import fly
 from specroute.tuning.search.choose import choose
 from specroute.tuning.search.lock import lock
@@ -36,20 +37,30 @@ def test_cuts_that_separate_right_from_wrong_are_found_within_their_spans() -> N
     assert span.hi >= ends[0]
 
 
-def test_a_hedge_delay_just_above_the_fast_mode_of_the_mini_is_found_within_its_span() -> None:
+def test_the_hedge_delay_of_a_mini_with_two_speeds_is_the_best_of_all_tried_one_by_one() -> None:
     count = 600
     slow = np.random.default_rng(4).random(count) < 0.1
     rows = answered(scored([0.5] * count), mini_s=np.where(slow, 10.0, 0.5).tolist(), large_s=[1.0] * count)
     # A second is worth half a large call: waiting 10 s for the mini is dear, and a race for the 90 % is, too.
-    search, weights = search_of(rows, Targets(latency_value_usd_per_s=0.5 * LARGE_USD))
+    value = 0.5 * LARGE_USD
+    search, weights = search_of(rows, Targets(latency_value_usd_per_s=value))
+    world = world_of(rows)
 
     optimum = choose(search, weights)
 
+    def objective(delay_s: float | None) -> float:
+        flight = fly(world, Setting(optimum.setting.cuts, delay_s))
+        return float((flight.cost_usd + value * flight.time_s).mean())
+
+    tried = {round(0.01 * step, 2): objective(0.01 * step) for step in range(1101)}
+    best_s = min(tried, key=tried.__getitem__)
     span = optimum.spans["hedge_delay_s"]
-    assert optimum.setting.hedge_delay_s == pytest.approx(0.51)
+    assert 0.0 < best_s < 0.52
+    assert objective(optimum.setting.hedge_delay_s) <= 1.01 * tried[best_s]
+    assert objective(None) > 1.2 * tried[best_s]
     assert span.lo is not None
     assert span.hi is not None
-    assert span.lo <= 0.51 <= span.hi
+    assert span.lo <= best_s <= span.hi
     assert optimum.candidates == search.space.size
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from specroute.tuning.report.run import Run
 
 FAILURE, INTERRUPTED = 1, 130
-_FILE_WIDTH = 220  # of tables that go to a file or a pipe, so that no figure is cut
+_FILE_WIDTH = 250  # of tables that go to a file or a pipe, so that no figure is cut
 
 
 class Mode(StrEnum):
@@ -58,7 +58,7 @@ def tune(
     ] = None,
     tuning_confidence: Annotated[
         float, typer.Option(metavar="SHARE", help="How sure to be of the targets on the tuning rows.")
-    ] = 0.8,
+    ] = 0.9,
     confidence: Annotated[float, typer.Option(metavar="SHARE", help="Of the certificate.")] = 0.95,
     latency: Annotated[
         str, typer.Option(metavar="NAME", help="How fast tiers are: recorded, mini-fast or mini-slow.")
@@ -175,6 +175,8 @@ def _print(run: Run, files: tuple[Path, ...], out: Path) -> None:
     console = _console(is_error=False)
     for table in tables(run):
         console.print(table)
+    if run.certificate:
+        typer.echo(run.certificate)
     if run.left_out:
         typer.echo(f"{run.left_out:,} rows of the pair without both answers and grades were left out")
     if run.recommendation is not None:

@@ -93,11 +93,9 @@ def _certified(run: Run) -> Iterator[str]:
     if run.found is None:
         return
     yield "<h2>Certificate</h2>"
-    own = run.found.certified
-    if own is None:
-        yield "<p>Nothing could be certified: the recommendation, if any, is tuned and measured, not proved.</p>"
-        return
-    yield f"<p>{escape(own.certificate.statement)}</p><p>{escape(own.note)}</p>"
+    if run.found.certified is not None:
+        yield f"<p>{escape(run.found.certified.certificate.statement)}</p>"
+    yield f"<p>{escape(run.certificate)}</p>"
 
 
 def _recommended(run: Run) -> Iterator[str]:

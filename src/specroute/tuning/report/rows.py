@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from specroute.tuning.findings import Found
 
 RECOMMENDED, BEST = "recommended", "best_found"
+NEVER = "never"
 FRONT_HEAD = ("setting", "saved", "quality kept", "p50 x", "p99 x")
 SPAN_WORDS = {
     "direct_mini": "mini alone from p",
@@ -74,13 +75,13 @@ def settings_rows(found: Found) -> Iterator[tuple[str, str]]:
 
 
 def optimum_rows(found: Found) -> Iterator[tuple[str, str, str]]:
-    """Yields what was tuned, what was chosen, and where resampling puts it."""
+    """Yields what was tuned, what was chosen, and where resampling puts it; what is never anything is left out."""
     for name, span in found.optimum.spans.items():
         if name == "hedge_delay_s":
             ends = (delay_in_words(span.lo), delay_in_words(span.hi))
             yield name, delay_in_words(found.optimum.setting.hedge_delay_s), _between(*ends)
-        elif span.chosen is not None:
-            yield name, f"{span.chosen:.3g}", _between(_cut(span.lo), _cut(span.hi))
+        elif (span.chosen, span.lo, span.hi) != (None, None, None):
+            yield name, _cut(span.chosen), _between(_cut(span.lo), _cut(span.hi))
 
 
 def _between(lo: str, hi: str) -> str:
@@ -88,7 +89,7 @@ def _between(lo: str, hi: str) -> str:
 
 
 def _cut(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3g}"
+    return NEVER if value is None else f"{value:.3g}"
 
 
 def _has_deadline(found: Found) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specroute.tuning.findings import Answer
+from specroute.tuning.recommended.words import percent
 
 if TYPE_CHECKING:
     from specroute.tuning.confirm.compared import Confirmation
@@ -47,6 +48,19 @@ class Run:
     def headline(self) -> str:
         """The answer in one line."""
         return STOPPED if self.found is None else HEADLINES[self.found.advice.answer]
+
+    @property
+    def certificate(self) -> str:
+        """What is proved of the recommendation, and what the proved alternative saves; in a sentence or two."""
+        if self.found is None:
+            return ""
+        own = self.found.certified
+        if own is None:
+            return "Nothing could be certified: what is found is tuned and measured, not proved."
+        if own.certificate.always_large or own.covers_recommended:
+            return own.note
+        saved, kept = percent(own.effect.saved_ratio), percent(own.effect.retention)
+        return f"{own.note} The certified alternative saves {saved} and keeps {kept} of the quality."
 
     @property
     def reasons(self) -> tuple[str, ...]:

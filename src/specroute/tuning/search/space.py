@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MINI_STEPS, LARGE_STEPS, VERIFIER_STEPS, DELAY_STEPS = 14, 12, 48, 12
 DELAY_STEP_S = 0.01
+WIDEST_STEP = 1.3
+"""No delay is more than so many times the one before it: else a time that is the best could lie far from any."""
+_BELOW_FIRST = 5
 _DECIMALS = 6
 
 
@@ -90,8 +94,16 @@ def _delays(world: World) -> tuple[float | None, ...]:
     times = [world.mini.whole_s.ravel(), *([passed.ravel()] if passed.size else [])]
     levels = (np.arange(DELAY_STEPS) + 0.5) / DELAY_STEPS
     above = {_just_above(float(at)) for of in times for at in np.quantile(of, levels, method="lower")}
-    last = _just_above(float(np.quantile(world.mini.whole_s, 0.95, method="lower")))
-    return (0.0, *sorted(above | {last}), None)
+    return (0.0, *_without_gaps(sorted(above | {p95_delay(world)})), None)
+
+
+def _without_gaps(delays_s: list[float]) -> list[float]:
+    """Returns rising delays with others in between, and some below the first, so that none is far from the next."""
+    filled = {_just_above(delays_s[0] / WIDEST_STEP**step) for step in range(1, _BELOW_FIRST + 1)}
+    for before, after in pairwise(delays_s):
+        steps = math.ceil(math.log(after / before) / math.log(WIDEST_STEP))
+        filled |= {_just_above(before * (after / before) ** (step / steps)) for step in range(1, steps)}
+    return sorted(filled | set(delays_s))
 
 
 def p95_delay(world: World) -> float:
