@@ -4,8 +4,8 @@ The live run has everything over loopback sockets in this process: simulated tie
 pace, the service, and gRPC clients, 16 requests in flight. Rows that the model has learnt from are left out of it: the
 service would score them with the model that knows them.
 
-Usage: ``python benchmarks/replay.py --outcomes FILE --config FILE [--pair P] [--latency NAME] [--limit N] [--live]
-[--speed FACTOR]``
+Usage: ``python -m benchmarks.replay [--outcomes FILE] [--config FILE] [--pair P] [--latency NAME] [--limit N] [--live]
+[--speed FACTOR]``; outcomes default to $SPECROUTE_OUTCOMES, the configuration to config.example.yaml.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,8 +167,8 @@ def _share(flags: Iterator[bool] | Sequence[bool]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--outcomes", type=Path, required=True)
-    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--outcomes", type=Path, default=os.environ.get("SPECROUTE_OUTCOMES"))
+    parser.add_argument("--config", type=Path, default=Path("config.example.yaml"))
     parser.add_argument("--pair", default="gpt-4o-mini|gpt-4o")
     parser.add_argument("--latency", default="mini-fast")
     parser.add_argument("--limit", type=int)
@@ -175,6 +176,8 @@ def main() -> None:
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--speed", type=float, default=1.0)
     given = parser.parse_args()
+    if given.outcomes is None:
+        parser.error("give recorded outcomes: --outcomes FILE, or set SPECROUTE_OUTCOMES")
     configure_logs("error")
     settings, latency = load_settings(given.config, None), latency_model(given.latency)
     usable = usable_rows(read_outcomes(given.outcomes), pair=given.pair, limit=given.limit, seed=given.seed)

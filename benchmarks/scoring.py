@@ -67,14 +67,14 @@ def in_turn(call: Callable[[Any], object], values: Sequence[Any]) -> Callable[[]
     return lambda: call(next(following))
 
 
-def microseconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Returns the least and the median time of a call over repeats."""
+def microseconds(call: Callable[[], object], calls: int = CALLS) -> tuple[float, float]:
+    """Returns the least and the median time of a call over repeats of ``calls`` calls."""
     times = []
     for _ in range(REPEATS):
         started = time.perf_counter()
-        for _ in range(CALLS):
+        for _ in range(calls):
             call()
-        times.append((time.perf_counter() - started) / CALLS * 1e6)
+        times.append((time.perf_counter() - started) / calls * 1e6)
     times.sort()
     return times[0], times[len(times) // 2]
 

@@ -143,7 +143,8 @@ def _tried(manifest: Manifest) -> str:
 ## What was tried
 
 Out of fold ({cross["folds"]} folds by group), before calibration; chosen by log-loss. APGR ranks by 1 - p here, so that
-all rows are alike. `python -m benchmarks.recipes` measures more recipes, those that are not shipped among them.
+all rows are alike. More recipes, a sentence encoder and tables distilled from one among them, RouteLLM's GSM8K
+outcomes, and where each stops: docs/recipes.md of the project (`python -m benchmarks.recipes` measures them).
 
 {table(("recipe", "C", "weight of other pairs", "log-loss", "AUROC", "APGR"), rows)}
 """
