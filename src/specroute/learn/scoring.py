@@ -15,6 +15,7 @@ from specroute.core.outcome import Completion, FinishReason
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.learn.prices import PairPrices, answer_cost_usd
 from specroute.learn.training.out_of_fold import OutOfFold
+from specroute.predictor.artifact import read_manifest
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.verifier.evidence import Evidence
 from specroute.predictor.verifier.loading import load_verifier_model
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specroute.learn.dataset import Outcome, Outcomes
+    from specroute.predictor.artifact import Manifest
     from specroute.predictor.verifier.model import VerifierModel
 
     Floats = NDArray[np.float64]
@@ -154,11 +156,13 @@ def score_rows(
         report: told now and then how many of how many rows are done.
 
     Raises:
-        ScoringError: there is no row of the pair with both grades.
+        ScoringError: there is no row of the pair with both grades, or the model has learnt from them as from another
+            pair's.
         UnknownPrice: no price is known of a model.
         ModelArtifactError: the folder does not load.
     """
     rows = _graded(outcomes, pair)
+    _require_unseen(outcomes, pair, read_manifest(model))
     prices = PairPrices.of_pair(pair) if prices is None else prices
     scorer = RowScorer(model)
     scores = []
@@ -198,6 +202,16 @@ def score_rows(
         model_version=scorer.version,
         data_sha256=outcomes.sha256(),
     )
+
+
+def _require_unseen(outcomes: Outcomes, pair: str, manifest: Manifest) -> None:
+    """Refuses rows that helped to train the model of another pair: no scores of models without them are kept."""
+    learnt = manifest.data
+    if pair != manifest.pair and learnt.auxiliary_rows and outcomes.sha256() == learnt.sha256:
+        raise ScoringError(
+            f"the model is of pair {manifest.pair!r} and has learnt from these rows of {pair!r} as auxiliary data: its "
+            f"scores of them flatter it; train one with --pair {pair!r}, or give other rows"
+        )
 
 
 def _graded(outcomes: Outcomes, pair: str) -> tuple[Outcome, ...]:
