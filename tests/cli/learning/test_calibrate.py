@@ -26,7 +26,7 @@ _RUNNER = CliRunner()
 def score(prompt: str, *, is_verified: bool) -> OutOfFoldScore:
     p = 0.2 if any(word in prompt for word in HARD) else 0.9
     p += len(prompt) % 17 / 500.0
-    return OutOfFoldScore(p, p - 0.02, p + 0.02, 0.5, 0.9, p if is_verified else math.nan)
+    return OutOfFoldScore(p, max(0.0, p - 0.02), min(1.0, p + 0.02), 0.5, 0.9, p if is_verified else math.nan)
 
 
 def folder_of(path: Path, *, is_verified: bool) -> str:

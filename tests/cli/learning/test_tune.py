@@ -29,7 +29,7 @@ ANSWER = "It is what it is, and that is all there is to say about it. "
 
 def score(prompt: str, row: dict[str, Any]) -> OutOfFoldScore:
     p = (0.1 if row["source"] == "hopeless" else 0.95) + len(prompt) % 17 / 500.0
-    return OutOfFoldScore(p, p - 0.02, p + 0.02, 0.5, 0.9, math.nan)
+    return OutOfFoldScore(p, max(0.0, p - 0.02), min(1.0, p + 0.02), 0.5, 0.9, math.nan)
 
 
 def table(*, knows: bool = True, count: int = COUNT, seed: int = 31) -> list[dict[str, Any]]:

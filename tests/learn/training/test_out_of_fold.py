@@ -44,3 +44,11 @@ def test_what_is_no_table_of_scores_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelArtifactError, match=r"out_of_fold\.npy: not a table of scores; "):
         OutOfFold.read(folder)
+
+
+def test_a_score_that_is_no_probability_is_refused_by_its_name(tmp_path: Path) -> None:
+    beyond = OutOfFold.of(["a|b"], ["question"], [_SCORE._replace(p_high=1.002)])
+    folder = write_folder(tmp_path, constant(), extra={"out_of_fold.npy": beyond.write()})
+
+    with pytest.raises(ModelArtifactError, match=r"out_of_fold\.npy: a score in 'p_high' is not from 0 to 1; "):
+        OutOfFold.read(folder)

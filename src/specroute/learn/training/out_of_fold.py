@@ -81,6 +81,10 @@ class OutOfFold:
             raise ModelArtifactError(folder / OUT_OF_FOLD_FILE, "not a table of scores") from error
         if table.dtype != _TYPE or table.ndim != 1:
             raise ModelArtifactError(folder / OUT_OF_FOLD_FILE, "its columns are not those of this version")
+        for name in OutOfFoldScore._fields:
+            known = table[name][~np.isnan(table[name])]
+            if known.size and not (known.min() >= 0.0 and known.max() <= 1.0):
+                raise ModelArtifactError(folder / OUT_OF_FOLD_FILE, f"a score in {name!r} is not from 0 to 1")
         return cls(table)
 
     def write(self) -> bytes:
