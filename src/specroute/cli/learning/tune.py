@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -130,6 +131,9 @@ def _run(asked: Asked, stages_of: type[Stages]) -> tuple[Stages, int, str]:
     from specroute.telemetry.logs import configure_logs
 
     configure_logs("error")  # of the services that are started to confirm
+    # A script's background job ignores SIGINT unless told otherwise, and a supervisor sends SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     console = _console(is_error=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
