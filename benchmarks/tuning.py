@@ -2,7 +2,8 @@
 
 Usage: ``python -m benchmarks.tuning [MODEL_FOLDER ...] [--outcomes FILE] [--holdout FILE] [--latency mini-fast]
 [--markdown]``; a model for each pair, as ``specroute train --pair`` writes it; the files default to
-$SPECROUTE_OUTCOMES and $SPECROUTE_OUTCOMES_TEST. ``specroute tune`` finds the same, and confirms it live.
+$SPECROUTE_OUTCOMES and, where it is set, $SPECROUTE_OUTCOMES_TEST. ``specroute tune`` finds the same, and confirms it
+live.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from specroute.learn.dataset import read_outcomes
 from specroute.learn.prices import PairPrices
 from specroute.learn.scoring import score_rows
 from specroute.predictor.artifact import read_manifest
-from specroute.tuning.splits import usable
+from specroute.tuning.splits import split, usable
 from specroute.tuning.targets import Mode, Targets
 from specroute.tuning.tune import tune
 from specroute.upstreams.simulated.latency import latency_model
@@ -97,18 +98,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="*", type=Path, default=[Path("router_models/default")])
     parser.add_argument("--outcomes", type=Path, default=os.environ.get("SPECROUTE_OUTCOMES"), help="tuned on")
-    parser.add_argument("--holdout", type=Path, default=os.environ.get("SPECROUTE_OUTCOMES_TEST"), help="measured on")
+    parser.add_argument(
+        "--holdout",
+        type=Path,
+        default=os.environ.get("SPECROUTE_OUTCOMES_TEST"),
+        help="measured on; without, 40 %% of the clusters",
+    )
     parser.add_argument("--latency", default="mini-fast")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--markdown", action="store_true")
     arguments = parser.parse_args()
-    if arguments.outcomes is None or arguments.holdout is None:
-        sys.exit("give --outcomes and --holdout: files of recorded outcomes, the second for measuring alone")
-    tuning, holdout = read_outcomes(arguments.outcomes), read_outcomes(arguments.holdout)
+    if arguments.outcomes is None:
+        sys.exit("give --outcomes, a file of recorded outcomes, or set SPECROUTE_OUTCOMES")
+    files = [read_outcomes(Path(path)) for path in (arguments.outcomes, arguments.holdout) if path is not None]
     for model in arguments.models:
         pair = read_manifest(model).pair
-        rows = [usable(score_rows(each, pair=pair, model=model)) for each in (tuning, holdout)]
-        found = found_in_both_modes(rows[0], rows[1], arguments.latency, arguments.seed)
+        rows = [usable(score_rows(each, pair=pair, model=model)) for each in files]
+        tuning, holdout = rows if len(rows) > 1 else split(rows[0], seed=arguments.seed)
+        found = found_in_both_modes(tuning, holdout, arguments.latency, arguments.seed)
         print(printed(found, markdown=arguments.markdown), end="\n\n", flush=True)
 
 
