@@ -15,6 +15,7 @@ from specroute.core.outcome import Completion, FinishReason, Verdict, VerdictKin
 from specroute.core.plan import Interval, PlanKind, Prediction
 from specroute.learn.play import ALWAYS_LARGE, ALWAYS_MINI, NEVER_DIRECT_LARGE, NEVER_DIRECT_MINI, Cuts, PlannedAs, play
 from specroute.policy.planner import Planner, Thresholds
+from specroute.predictor.verifier.leeway import merit
 from specroute.validators.judge import ConfiguredValidator, OnAbstain, judge
 from tests.fakes import LARGE, MINI, request_of
 from tests.learn.scored import LARGE_USD, MINI_USD, scored
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from specroute.learn.scoring import ScoredRows
 
 SHARES = st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
-ROW = st.tuples(SHARES, SHARES, SHARES, SHARES | st.just(math.nan), st.booleans())
+ROW = st.tuples(SHARES, SHARES, SHARES, SHARES | st.just(math.nan), st.booleans(), st.sampled_from([0.5, 1.0, 3.0]))
 
 
 class Says:
@@ -51,9 +52,12 @@ def served(rows: ScoredRows, at: int, cuts: Cuts) -> tuple[PlannedAs, bool]:
         return PlannedAs.DIRECT_LARGE, True
     checks = [ConfiguredValidator(Says("contract", VerdictKind.ACCEPT if rows.passes[at] else VerdictKind.REJECT))]
     if plan.kind is PlanKind.CASCADE and cuts.min_p is not None:
-        chance = rows.verifier_p[at]
-        kind = VerdictKind.ACCEPT if chance >= cuts.min_p else VerdictKind.REJECT
-        verifier = Says("verifier", VerdictKind.ABSTAIN if math.isnan(chance) else kind)
+        chance = float(rows.verifier_p[at])
+        kind = VerdictKind.ABSTAIN
+        if not math.isnan(chance):
+            is_likely = merit(chance, float(rows.leeway[at])) >= cuts.min_p
+            kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
+        verifier = Says("verifier", kind)
         checks.append(ConfiguredValidator(verifier, OnAbstain.REJECT))
     answer = Completion("a", (), FinishReason.STOP, "m")
     planned = PlannedAs.CASCADE if plan.kind is PlanKind.CASCADE else PlannedAs.DIRECT_MINI
@@ -62,10 +66,12 @@ def served(rows: ScoredRows, at: int, cuts: Cuts) -> tuple[PlannedAs, bool]:
 
 @given(st.lists(ROW, min_size=1, max_size=12), SHARES, SHARES, SHARES | st.none())
 def test_the_table_decides_as_the_planner_and_the_judges_do(
-    drawn: list[tuple[float, float, float, float, bool]], one: float, other: float, min_p: float | None
+    drawn: list[tuple[float, float, float, float, bool, float]], one: float, other: float, min_p: float | None
 ) -> None:
     p = [sorted(row[:3])[1] for row in drawn]
-    rows = scored(p, verifier_p=[row[3] for row in drawn], passes=[row[4] for row in drawn])
+    rows = scored(
+        p, verifier_p=[row[3] for row in drawn], passes=[row[4] for row in drawn], leeway=[row[5] for row in drawn]
+    )
     rows.p_low[:] = [min(row[:3]) for row in drawn]
     rows.p_high[:] = [max(row[:3]) for row in drawn]
     low, high = sorted((one, other))

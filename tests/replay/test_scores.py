@@ -35,9 +35,10 @@ class Counting:
     name = "verifier"
     is_contract = False
 
-    def __init__(self, p: float | None = 0.6) -> None:
+    def __init__(self, p: float | None = 0.6, leeway: float = 1.0) -> None:
         self.calls = 0
         self._p = p
+        self._leeway = leeway
 
     def predict(self, request: RouteRequest) -> Prediction:
         self.calls += 1
@@ -47,6 +48,9 @@ class Counting:
         self.calls += 1
         kind = VerdictKind.ABSTAIN if self._p is None else VerdictKind.ACCEPT
         return Verdict(self.name, kind, "said", p_accept=self._p)
+
+    def leeway(self, request: RouteRequest, completion: Completion) -> float:
+        return self._leeway
 
 
 def nothing(prompt: str) -> OutOfFoldScore | None:
@@ -87,9 +91,16 @@ def test_the_cut_decides_what_becomes_of_a_verdict(min_p: float, kind: VerdictKi
     assert verifier.judge(asked("a"), said("x")).kind is kind
 
 
+def test_the_cut_is_bent_by_the_answers_leeway() -> None:
+    lenient, strict = (VerifiedOnce(Counting(0.6, leeway), nothing, 0.7, verdicts={}) for leeway in (1.5, 0.9))
+
+    assert lenient.judge(asked("a"), said("x")) == Verdict("verifier", VerdictKind.ACCEPT, "likely", p_accept=0.6)
+    assert strict.judge(asked("a"), said("x")).kind is VerdictKind.REJECT
+
+
 def test_an_answer_is_verified_once_whatever_the_cut() -> None:
     inner = Counting()
-    verdicts: dict[Hashable, Verdict] = {}
+    verdicts: dict[Hashable, tuple[Verdict, float]] = {}
     for min_p in (0.2, 0.9, 0.2):
         verifier = VerifiedOnce(inner, nothing, min_p, verdicts=verdicts)
         assert verifier.judge(asked("a"), said("x")).p_accept == 0.6

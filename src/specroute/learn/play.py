@@ -36,7 +36,7 @@ class Cuts:
     Attributes:
         direct_mini: where ``p_low`` is at least this, the mini alone is asked; above 1: never.
         direct_large: where ``p_high`` is at most this, the large model alone is asked; below 0: never.
-        min_p: between, the mini's answer is delivered where the verifier gives it at least this chance, and where it
+        min_p: between, the mini's answer is delivered where its merit is at least this, and where the verifier
             abstains the large model's is; ``None``: there is no verifier.
     """
 
@@ -79,7 +79,7 @@ def play(rows: ScoredRows, cuts: Cuts) -> Played:
     plan = np.full(rows.p.size, PlannedAs.CASCADE, dtype=np.int8)
     plan[is_mini] = PlannedAs.DIRECT_MINI
     plan[is_large] = PlannedAs.DIRECT_LARGE
-    verified = np.ones(rows.p.size, dtype=np.bool_) if cuts.min_p is None else rows.verifier_p >= cuts.min_p
+    verified = np.ones(rows.p.size, dtype=np.bool_) if cuts.min_p is None else rows.merit >= cuts.min_p
     mini_delivered = ~is_large & rows.passes & (is_mini | verified)
     return delivered_by(rows, plan, ~mini_delivered)
 

@@ -18,6 +18,7 @@ from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.artifact import read_manifest
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.verifier.evidence import Evidence
+from specroute.predictor.verifier.leeway import merits
 from specroute.predictor.verifier.loading import load_verifier_model
 from specroute.validators.completeness import Complete
 from specroute.validators.judge import ConfiguredValidator, judge
@@ -51,6 +52,7 @@ class ScoredRows:
         p, p_low, p_high: float64[n], the predictor's chance of the mini and its interval.
         p_rescue: float64[n], the predicted chance of the large model where the mini's answer is not acceptable.
         verifier_p: float64[n], the verifier's chance of the recorded answer; NaN: it abstains, or none is recorded.
+        leeway: float64[n], the factor on the risk that the verifier's cut allows the recorded answer; 1 without one.
         passes: bool[n], whether the deterministic validators accept the mini's recorded answer; true without one.
         answered: bool[n], whether the mini's answer is recorded.
         mini_ok, large_ok: float64[n], 0 or 1.
@@ -67,6 +69,7 @@ class ScoredRows:
     p_high: Floats
     p_rescue: Floats
     verifier_p: Floats
+    leeway: Floats
     passes: NDArray[np.bool_]
     answered: NDArray[np.bool_]
     mini_ok: Floats
@@ -78,6 +81,11 @@ class ScoredRows:
     pair: str
     model_version: str
     data_sha256: str
+
+    @property
+    def merit(self) -> Floats:
+        """Returns float64[n]: what is held against the verifier's cut; NaN where it says nothing."""
+        return merits(self.verifier_p, self.leeway)
 
     def take(self, index: NDArray[np.int64]) -> ScoredRows:
         """Returns the rows at ``index``, which may repeat."""
@@ -98,6 +106,7 @@ class RowScore:
     p_high: float
     p_rescue: float
     verifier_p: float
+    leeway: float
     out_of_fold: bool
 
 
@@ -118,24 +127,28 @@ class RowScorer:
 
     def score(self, row: Outcome) -> RowScore:
         """Returns the scores of ``row``."""
+        leeway = 1.0 if self._verifier is None else self._verifier.manifest.leeway.of(_evidence(row))
         if (known := self._out_of_fold.lookup(row.pair, row.prompt)) is not None:
-            return RowScore(known.p, known.p_low, known.p_high, known.p_rescue, known.verifier_p, out_of_fold=True)
+            return RowScore(*known[:4], known.verifier_p, leeway, out_of_fold=True)
         prediction = self._predictor.predict(_request(row.prompt))
         interval = prediction.interval(self._predictor.tier)
         if interval is None:  # not scored: uncertain, as the planner has it
-            return RowScore(0.5, 0.0, 1.0, 0.5, float("nan"), out_of_fold=False)
+            return RowScore(0.5, 0.0, 1.0, 0.5, float("nan"), leeway, out_of_fold=False)
         p = prediction.p_accept[self._predictor.tier]
         rescue = 0.5 if prediction.p_rescue is None else prediction.p_rescue
-        return RowScore(p, interval.low, interval.high, rescue, self._verified(row), out_of_fold=False)
+        return RowScore(p, interval.low, interval.high, rescue, self._verified(row), leeway, out_of_fold=False)
 
     def _verified(self, row: Outcome) -> float:
         if self._verifier is None:
             return float("nan")
-        mean_logprob = float(np.log(row.mini_logprob_conf)) if row.mini_logprob_conf else None
-        tokens = None if row.mini_output_tokens is None else round(row.mini_output_tokens)
-        evidence = Evidence(row.prompt, row.mini_response, mean_logprob, row.mini_verbal_conf, tokens)
-        p = self._verifier.assess(evidence, self._predictor.logit(row.prompt)).p
+        p = self._verifier.assess(_evidence(row), self._predictor.logit(row.prompt)).p
         return float("nan") if p is None else p
+
+
+def _evidence(row: Outcome) -> Evidence:
+    mean_logprob = float(np.log(row.mini_logprob_conf)) if row.mini_logprob_conf else None
+    tokens = None if row.mini_output_tokens is None else round(row.mini_output_tokens)
+    return Evidence(row.prompt, row.mini_response, mean_logprob, row.mini_verbal_conf, tokens)
 
 
 def score_rows(
@@ -175,7 +188,7 @@ def score_rows(
         rows=rows,
         **{
             name: np.array([getattr(score, name) for score in scores])
-            for name in ("p", "p_low", "p_high", "p_rescue", "verifier_p", "out_of_fold")
+            for name in ("p", "p_low", "p_high", "p_rescue", "verifier_p", "leeway", "out_of_fold")
         },
         passes=np.array([_passes(row) for row in rows], dtype=np.bool_),
         answered=np.array([row.mini_response is not None for row in rows], dtype=np.bool_),

@@ -10,13 +10,14 @@ import math
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from specroute.app import build_predictor
 from specroute.core.outcome import Verdict, VerdictKind
 from specroute.core.plan import Interval
 from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.predictor import OnnxPredictor
+from specroute.predictor.verifier.leeway import merit
 from specroute.predictor.verifier.loading import load_verifier
 from specroute.predictor.verifier.validator import LIKELY, UNLIKELY
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from specroute.learn.training.out_of_fold import OutOfFoldScore
     from specroute.predictor.verifier.validator import Verifier
 
-    Verdicts = dict[Hashable, Verdict]
+    Verdicts = dict[Hashable, tuple[Verdict, float]]
     Lookup = Callable[[str], OutOfFoldScore | None]
 
 NO_EVIDENCE = "no_evidence"
@@ -121,6 +122,18 @@ class ScoredOnce:
         return said
 
 
+class Judge(Protocol):
+    """What is asked of a verifier."""
+
+    def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
+        """Returns its verdict, by its own cut."""
+        ...
+
+    def leeway(self, request: RouteRequest, completion: Completion) -> float:
+        """Returns the factor on the risk that a cut allows the answer."""
+        ...
+
+
 class VerifiedOnce:
     """Implements ``core.ports.LearntValidator``: asks another one about each answer once, and judges by its own cut."""
 
@@ -128,8 +141,8 @@ class VerifiedOnce:
     is_contract = False
     is_learnt = True
 
-    def __init__(self, inner: Validator, lookup: Lookup, min_p: float, *, verdicts: Verdicts) -> None:
-        """Takes ``min_p``: the cut, in [0, 1]; ``verdicts``: what was said before, by prompt and answer."""
+    def __init__(self, inner: Judge, lookup: Lookup, min_p: float, *, verdicts: Verdicts) -> None:
+        """Takes ``min_p``: the cut, in [0, 1]; ``verdicts``: what was said before, with the leeway."""
         self._inner = inner
         self._lookup = lookup
         self._min_p = min_p
@@ -138,12 +151,14 @@ class VerifiedOnce:
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns the verdict on a recorded answer."""
         key = (request.last_user_text, completion.text, completion.tool_calls)
-        said = self._verdicts.get(key)
-        if said is None:
-            said = self._verdicts[key] = self._ask(request, completion)
+        known = self._verdicts.get(key)
+        if known is None:
+            leeway = self._inner.leeway(request, completion)
+            known = self._verdicts[key] = (self._ask(request, completion), leeway)
+        said, leeway = known
         if said.p_accept is None:
             return said
-        is_likely = said.p_accept >= self._min_p
+        is_likely = merit(said.p_accept, leeway) >= self._min_p
         kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
         return Verdict(self.name, kind, LIKELY if is_likely else UNLIKELY, p_accept=said.p_accept)
 

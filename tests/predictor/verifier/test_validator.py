@@ -6,6 +6,7 @@ import pytest
 
 from specroute.core.outcome import Completion, FinishReason, VerdictKind
 from specroute.core.request import Message, Role, RouteRequest
+from specroute.predictor.verifier.leeway import Leeway, tokens_at_stake
 from specroute.predictor.verifier.model import VerifierModel
 from specroute.predictor.verifier.validator import Verifier
 from tests.predictor.verifier.graphs import a_graph, a_manifest
@@ -34,6 +35,20 @@ def test_a_better_prior_lets_the_same_answer_pass() -> None:
     answer = _said("6 * 7 = 42. The answer is 43")
 
     assert _verifier(prior=2.0).judge(_REQUEST, answer).kind is VerdictKind.ACCEPT
+
+
+def test_a_dear_answer_may_be_less_certain_than_a_cheap_one() -> None:
+    manifest = a_manifest(
+        leeway=Leeway(0.5, tokens_at_stake("What is six times seven?", "6 * 7 = 42. The answer is 42"))
+    )
+    verifier = Verifier(lambda _: 0.0, VerifierModel(a_graph(), manifest), 0.9)
+    cheap, dear = _said("6 * 7 = 42. The answer is 42"), _said(f"{'Let me see. ' * 20}6 * 7 = 42. The answer is 42")
+
+    rejected, accepted = verifier.judge(_REQUEST, cheap), verifier.judge(_REQUEST, dear)
+
+    assert (rejected.kind, accepted.kind) == (VerdictKind.REJECT, VerdictKind.ACCEPT)
+    assert rejected.p_accept == accepted.p_accept == pytest.approx(0.881, abs=1e-3)
+    assert (verifier.leeway(_REQUEST, cheap), verifier.leeway(_REQUEST, dear)) == (1.0, 2.0)
 
 
 def test_it_abstains_with_the_reason_and_without_a_chance() -> None:

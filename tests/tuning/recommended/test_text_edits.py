@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from specroute.config.parse import parse
@@ -106,6 +106,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example("False")
+@example("NULL")
 def test_any_value_is_read_back_as_it_was_written(value: Any) -> None:
     edit = Put(("key",), value)
 

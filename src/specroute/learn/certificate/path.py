@@ -92,7 +92,7 @@ def _axes(rows: ScoredRows, options: CalibrateOptions, fineness: Fineness) -> Ax
         levels = fineness.direct_mini * fineness.direct_large
         return [NEVER_DIRECT_MINI, *_falling(rows.p_low, levels)], [None], [1.0]
     mini = [] if options.policy == "cascade" else _falling(rows.p_low, fineness.direct_mini)
-    scored = rows.verifier_p[~np.isnan(rows.verifier_p)]
+    scored = rows.merit[~np.isnan(rows.merit)]
     large = [1.0, *_falling(rows.p_high, fineness.direct_large), NEVER_DIRECT_LARGE]
     verified: list[float | None] = [*_falling(scored, fineness.min_p)] if scored.size else [1.0]
     return [NEVER_DIRECT_MINI, *mini], verified, large

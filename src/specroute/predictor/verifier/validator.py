@@ -1,4 +1,4 @@
-"""The learnt validator: accepts an answer whose chance of being acceptable reaches a cut."""
+"""The learnt validator: accepts an answer whose chance of being acceptable, given what it saves, reaches a cut."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from specroute.core.outcome import Verdict, VerdictKind
 from specroute.predictor.verifier.evidence import evidence_of
+from specroute.predictor.verifier.leeway import merit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,9 @@ LIKELY, UNLIKELY, ERROR = "likely", "unlikely", "error"
 
 
 class Verifier:
-    """Rejects an answer that is less likely acceptable than ``min_p``: ``unlikely``; ``likely`` when it accepts.
+    """Rejects an answer whose merit is below ``min_p``: ``unlikely``; ``likely`` when it accepts.
+
+    The merit is the chance that it is acceptable, bent by the leeway that its price gives (``leeway.merit``).
 
     It abstains where it has no evidence: ``open_ended``, ``empty``, ``unfamiliar``, ``no_answer_text``, and on a fault
     of its own: ``error``, ``no_prior``, ``non_finite``.
@@ -59,6 +62,10 @@ class Verifier:
             return Verdict(self.name, VerdictKind.ABSTAIN, ERROR)
         if assessment.p is None:
             return Verdict(self.name, VerdictKind.ABSTAIN, assessment.reason)
-        is_likely = assessment.p >= self.min_p
+        is_likely = merit(assessment.p, self._model.manifest.leeway.of(evidence)) >= self.min_p
         kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
         return Verdict(self.name, kind, LIKELY if is_likely else UNLIKELY, p_accept=assessment.p)
+
+    def leeway(self, request: RouteRequest, completion: Completion) -> float:
+        """Returns the factor on the risk that ``min_p`` allows this answer."""
+        return self._model.manifest.leeway.of(evidence_of(request, completion))

@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./|-]*")
 _DURATION = re.compile(r"[0-9][0-9.]*(?:ms|s|m|h)")
-_WORDS = frozenset({"true", "false", "null"})
+_WORDS = frozenset({"true", "false", "null"})  # in any case they are read as something else than text
 
 
 class CannotEdit(ValueError):
@@ -90,7 +90,11 @@ def inline(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {inline(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(inline(item) for item in value) + "]"
-    if isinstance(value, str) and value not in _WORDS and (_PLAIN.fullmatch(value) or _DURATION.fullmatch(value)):
+    if (
+        isinstance(value, str)
+        and value.lower() not in _WORDS
+        and (_PLAIN.fullmatch(value) or _DURATION.fullmatch(value))
+    ):
         return value
     return json.dumps(value, ensure_ascii=False)
 

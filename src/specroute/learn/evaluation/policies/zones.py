@@ -40,14 +40,15 @@ def zone_grid(rows: ScoredRows) -> tuple[list[Cuts], Floats, Floats]:
     cuts: list[Cuts] = []
     quality: list[Floats] = []
     cost: list[Floats] = []
-    min_ps = _quantiles(rows.verifier_p[~np.isnan(rows.verifier_p)], VERIFIER_STEPS, (ALL, NONE))
-    is_verified = bool(np.any(~np.isnan(rows.verifier_p)))
-    bins = np.searchsorted(min_ps, np.where(np.isnan(rows.verifier_p), -1.0, rows.verifier_p), side="right")
+    merit = rows.merit
+    is_verified = ~np.isnan(merit)
+    min_ps = _quantiles(merit[is_verified], VERIFIER_STEPS, (ALL, NONE))
+    bins = np.searchsorted(min_ps, np.where(is_verified, merit, -1.0), side="right")
     for direct_mini in _quantiles(rows.p_low, ZONE_STEPS, (NEVER_DIRECT_MINI,)):
         for direct_large in _quantiles(rows.p_high, ZONE_STEPS, (NEVER_DIRECT_LARGE,)):
             if direct_large >= direct_mini:
                 continue
-            steps = min_ps if is_verified else [None]
+            steps = min_ps if is_verified.any() else [None]
             made = [Cuts(float(direct_mini), float(direct_large), _plain(min_p)) for min_p in steps]
             loose, strict = play(rows, made[0]), play(rows, made[-1])
             cuts += made
