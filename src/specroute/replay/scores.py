@@ -17,9 +17,8 @@ from specroute.core.outcome import Verdict, VerdictKind
 from specroute.core.plan import Interval
 from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.predictor import OnnxPredictor
-from specroute.predictor.verifier.leeway import merit
 from specroute.predictor.verifier.loading import load_verifier
-from specroute.predictor.verifier.validator import LIKELY, UNLIKELY
+from specroute.predictor.verifier.validator import LIKELY, NAME, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -137,7 +136,7 @@ class Judge(Protocol):
 class VerifiedOnce:
     """Implements ``core.ports.LearntValidator``: asks another one about each answer once, and judges by its own cut."""
 
-    name = "verifier"
+    name = NAME
     is_contract = False
     is_learnt = True
 
@@ -158,9 +157,7 @@ class VerifiedOnce:
         said, leeway = known
         if said.p_accept is None:
             return said
-        is_likely = merit(said.p_accept, leeway) >= self._min_p
-        kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
-        return Verdict(self.name, kind, LIKELY if is_likely else UNLIKELY, p_accept=said.p_accept)
+        return verdict_of(said.p_accept, leeway, self._min_p)
 
     def _ask(self, request: RouteRequest, completion: Completion) -> Verdict:
         known = self._lookup(request.last_user_text)

@@ -8,7 +8,7 @@ from specroute.core.outcome import Completion, FinishReason, VerdictKind
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.predictor.verifier.leeway import Leeway, tokens_at_stake
 from specroute.predictor.verifier.model import VerifierModel
-from specroute.predictor.verifier.validator import Verifier
+from specroute.predictor.verifier.validator import Verifier, verdict_of
 from tests.predictor.verifier.graphs import a_graph, a_manifest
 
 _REQUEST = RouteRequest("r", (Message(Role.USER, "What is six times seven?"),))
@@ -47,8 +47,15 @@ def test_a_dear_answer_may_be_less_certain_than_a_cheap_one() -> None:
     rejected, accepted = verifier.judge(_REQUEST, cheap), verifier.judge(_REQUEST, dear)
 
     assert (rejected.kind, accepted.kind) == (VerdictKind.REJECT, VerdictKind.ACCEPT)
+    assert (rejected.reason, accepted.reason) == ("unlikely", "worth_the_risk")
     assert rejected.p_accept == accepted.p_accept == pytest.approx(0.881, abs=1e-3)
     assert (verifier.leeway(_REQUEST, cheap), verifier.leeway(_REQUEST, dear)) == (1.0, 2.0)
+
+
+def test_a_cheap_answer_above_the_cut_may_not_be_worth_its_risk() -> None:
+    verdict = verdict_of(0.7, 0.5, 0.6)
+
+    assert (verdict.kind, verdict.reason, verdict.p_accept) == (VerdictKind.REJECT, "not_worth_the_risk", 0.7)
 
 
 def test_it_abstains_with_the_reason_and_without_a_chance() -> None:

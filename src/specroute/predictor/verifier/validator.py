@@ -19,18 +19,29 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 LIKELY, UNLIKELY, ERROR = "likely", "unlikely", "error"
+WORTH_THE_RISK, NOT_WORTH_THE_RISK = "worth_the_risk", "not_worth_the_risk"
+NAME = "verifier"
+
+
+def verdict_of(p: float, leeway: float, min_p: float) -> Verdict:
+    """Returns what the cut ``min_p`` makes of an answer's chance ``p``; the reason says where ``leeway`` decided it."""
+    if merit(p, leeway) >= min_p:
+        return Verdict(NAME, VerdictKind.ACCEPT, LIKELY if p >= min_p else WORTH_THE_RISK, p_accept=p)
+    return Verdict(NAME, VerdictKind.REJECT, NOT_WORTH_THE_RISK if p >= min_p else UNLIKELY, p_accept=p)
 
 
 class Verifier:
-    """Rejects an answer whose merit is below ``min_p``: ``unlikely``; ``likely`` when it accepts.
+    """Rejects an answer whose merit is below ``min_p``.
 
-    The merit is the chance that it is acceptable, bent by the leeway that its price gives (``leeway.merit``).
+    The merit is the chance that it is acceptable, bent by the leeway that its price gives (``leeway.merit``). The
+    reason is ``likely`` or ``unlikely``; ``worth_the_risk`` where a dear answer passes with a chance below the cut, and
+    ``not_worth_the_risk`` where a cheap one fails with a chance above it.
 
     It abstains where it has no evidence: ``open_ended``, ``empty``, ``unfamiliar``, ``no_answer_text``, and on a fault
     of its own: ``error``, ``no_prior``, ``non_finite``.
     """
 
-    name = "verifier"
+    name = NAME
     is_contract = False
     is_learnt = True
 
@@ -62,9 +73,7 @@ class Verifier:
             return Verdict(self.name, VerdictKind.ABSTAIN, ERROR)
         if assessment.p is None:
             return Verdict(self.name, VerdictKind.ABSTAIN, assessment.reason)
-        is_likely = merit(assessment.p, self._model.manifest.leeway.of(evidence)) >= self.min_p
-        kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
-        return Verdict(self.name, kind, LIKELY if is_likely else UNLIKELY, p_accept=assessment.p)
+        return verdict_of(assessment.p, self._model.manifest.leeway.of(evidence), self.min_p)
 
     def leeway(self, request: RouteRequest, completion: Completion) -> float:
         """Returns the factor on the risk that ``min_p`` allows this answer."""
