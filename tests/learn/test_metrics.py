@@ -14,6 +14,7 @@ from specroute.learn.metrics import (
     measure,
     measure_difference,
     resamples,
+    without_bias,
 )
 
 _SAMPLES = st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=4, max_size=60).filter(
@@ -82,8 +83,22 @@ def test_resampled_metrics_are_what_the_metrics_are_under_each_draw() -> None:
     draws = resamples(draw.integers(0, 30, 60), 1)
 
     for name, figure in measure(labels, p, draws).items():
-        one_by_one = [METRICS[name](labels, p, weights) for weights in draws]
+        one_by_one = np.array([METRICS[name](labels, p, weights) for weights in draws])
+        if name == "ece":
+            one_by_one = without_bias(expected_calibration_error(labels, p, None), one_by_one)
         assert (figure.lo, figure.hi) == pytest.approx(tuple(np.nanpercentile(one_by_one, [2.5, 97.5])), abs=2e-6)
+
+
+def test_the_interval_of_a_calibration_error_is_not_above_it_for_the_noise_of_resampling() -> None:
+    for seed in range(5):
+        draw = np.random.default_rng(seed)
+        p = draw.random(400)
+        labels = (draw.random(400) < p).astype(np.float64)
+
+        figure = measure(labels, p, resamples(np.arange(400), 1))["ece"]
+
+        lo, value, hi = figure.to_json().values()
+        assert 0.0 <= (lo or 0.0) < (value or 0.0) < (hi or 0.0)
 
 
 def test_apgr_of_a_perfect_order_is_above_one_half_and_of_its_reverse_below() -> None:

@@ -37,6 +37,17 @@ def test_all_resamples_at_once_give_what_the_metrics_give_one_by_one(rows: list[
             assert values[name][number] == pytest.approx(metric(labels, p, row), nan_ok=True)
 
 
+def test_the_interval_of_a_calibration_error_holds_the_error() -> None:
+    draw = np.random.default_rng(3)
+    p = draw.random(400)
+    labels = (draw.random(400) < p).astype(np.float64)
+
+    figure = Draws.of(np.arange(400), seed=1).figures(probability_statistic(labels, p))["ece"]
+
+    lo, value, hi = figure.to_json().values()
+    assert 0.0 <= (lo or 0.0) < (value or 0.0) < (hi or 0.0)
+
+
 def test_a_resample_without_rows_has_no_value() -> None:
     values = probability_statistic(np.array([0.0, 1.0]), np.array([0.2, 0.7]))(np.zeros((1, 2)))
 

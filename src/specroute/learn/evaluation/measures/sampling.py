@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.learn.metrics import CONFIDENCE, Figure, resamples
+from specroute.learn.metrics import CONFIDENCE, Figure, resamples, without_bias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +65,11 @@ class Draws:
 
 def as_figures(values: Values) -> dict[str, Figure]:
     """Returns, name by name, the first value and the 95 % percentile interval of the others."""
-    return {name: _figure(column) for name, column in values.items()}
+    return {name: _figure(_less_noise(column) if name == "ece" else column) for name, column in values.items()}
+
+
+def _less_noise(column: Floats) -> Floats:
+    return np.concatenate([column[:1], without_bias(float(column[0]), column[1:])])
 
 
 def mean(values: Floats, weights: Floats) -> Floats:
