@@ -97,7 +97,7 @@ def test_the_interval_of_a_calibration_error_is_not_above_it_for_the_noise_of_re
 
         figure = measure(labels, p, resamples(np.arange(400), 1))["ece"]
 
-        lo, value, hi = figure.to_json().values()
+        value, lo, hi = figure.to_json().values()
         assert 0.0 <= (lo or 0.0) < (value or 0.0) < (hi or 0.0)
 
 

@@ -44,7 +44,7 @@ def test_the_interval_of_a_calibration_error_holds_the_error() -> None:
 
     figure = Draws.of(np.arange(400), seed=1).figures(probability_statistic(labels, p))["ece"]
 
-    lo, value, hi = figure.to_json().values()
+    value, lo, hi = figure.to_json().values()
     assert 0.0 <= (lo or 0.0) < (value or 0.0) < (hi or 0.0)
 
 

@@ -20,8 +20,8 @@ oracle: the cheapest right answer
 
 _METHOD = """
 Intervals: 95 % percentile intervals of 1,000 resamples of whole groups of near-duplicate prompts; differences are
-resampled together; that of ECE is less the bias that resampling itself adds. A dash: not defined, as a share of a gap of
-nothing.
+resampled together; that of ECE is less the bias that resampling itself adds. A dash: not defined, as a share of a gap
+of nothing.
 
 Tuning: no policy's threshold has seen the labels that it is measured on. The curves over all thresholds and "saved at"
 have: they are hindsight, for comparison with published figures.
