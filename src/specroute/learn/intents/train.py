@@ -181,7 +181,7 @@ def _fit_head(name: str, examples: _Examples, seed: int) -> Head:
 
 
 def _estimator() -> LogisticRegression:
-    return LogisticRegression(C=PENALTY, max_iter=120, tol=1e-4)
+    return LogisticRegression(C=PENALTY, max_iter=400, tol=1e-4)
 
 
 def _held_out_scores(examples: _Examples, seed: int) -> Floats:
