@@ -11,17 +11,19 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from load_tests.inside.load_shape import ShareOfUsers
-from load_tests.inside.options import OptionsError, add_options, server_address, settings_of
+from load_tests.inside.options import OptionsError, add_options, server_address, settings_of, tls_of
 from load_tests.inside.run import WORKER_STRIDE, Run, mix_of
 from load_tests.inside.shapes import STEADY
 from load_tests.inside.shown import as_page, as_text
 from load_tests.inside.users import RouterUser
-from specroute.edge.client.probe import probe
+from specroute.edge.client.probe import ask_health
 from specroute.learn.readers import OutcomesError
 
 if TYPE_CHECKING:
     from locust.env import Environment
     from locust.event import Events
+
+    from load_tests.inside.options import Settings
 
 FAILURE, USAGE_ERROR = 1, 2
 KEY = "specroute"
@@ -53,8 +55,8 @@ def _begin(environment: Environment, **_: Any) -> None:
         _give_up(FAILURE, str(error))
     is_worker = isinstance(runner, WorkerRunner)
     if not is_worker:
-        _require_server(settings.server, must=environment.web_ui is None)
-    run = Run(settings, mix, settings.server, settings.rate, is_worker=is_worker)
+        _require_server(settings, must=environment.web_ui is None)
+    run = Run(settings, mix, settings.server, settings.rate, is_worker=is_worker, tls=settings.tls)
     RouterUser.run_here = run
     _interrupt_here()
     if not environment.stop_timeout:
@@ -116,7 +118,8 @@ def _read_again(environment: Environment, run: Run) -> None:
         options.users_in_all = run.users = options.num_users or 1
     run.rate = float(options.rate)
     try:
-        run.server = server_address(environment.host or run.settings.server)
+        host, first = environment.host, run.settings
+        run.server, run.tls = (server_address(host), tls_of(options, host)) if host else (first.server, first.tls)
     except OptionsError as error:
         sys.stderr.write(f"{error}; going on with {run.server}\n")
 
@@ -151,11 +154,12 @@ def _add_pages(environment: Environment, run: Run) -> None:
         return run.report()
 
 
-def _require_server(server: str, *, must: bool) -> None:
-    health = probe(server)
-    if health == "SERVING":
+def _require_server(settings: Settings, *, must: bool) -> None:
+    server, health = settings.server, ask_health(settings.server, tls=settings.tls)
+    if health.status == "SERVING":
         return
-    line = f"no server answers at {server} ({health}); start one with `specroute serve` or give --host HOST:PORT"
+    start = "start one with `specroute serve` or give --host HOST:PORT"
+    line = health.why or f"no server answers at {server} ({health.status}); {start}"
     if must:
         _give_up(FAILURE, line)
     sys.stderr.write(f"{line}\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from load_tests.inside.shapes import SHAPES, STEADY
+from specroute.edge.client.channel import ClientTls, credentials
 from specroute.load.slo import parse_slo
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Settings:
         check: ``graded``: answers are graded and must be what their tier said; ``tier``: no grades; ``none``: neither.
         requests: how many are sent in all; ``None``: as many as the time allows.
         outcomes: recorded prompts; ``None``: the built-in mix.
+        tls: how connections are secured; ``None``: they are in plaintext.
     """
 
     server: str
@@ -47,6 +49,7 @@ class Settings:
     slos: tuple[Slo, ...]
     report: Path | None
     rows: Path | None
+    tls: ClientTls | None = None
 
 
 def add_options(parser: Any) -> None:
@@ -74,6 +77,9 @@ def add_options(parser: Any) -> None:
         help="Exit 1 unless it is kept; repeatable.")  # fmt: skip
     add("--report", default=None, metavar="FILE.json", help="Write figures, counts and SLOs.")
     add("--rows", default=None, metavar="FILE.jsonl", help="Write one line per call, no prompts.")
+    add("--ca", default=None, metavar="FILE", help="Connect with TLS; trust these roots (PEM), not the system's.")
+    add("--cert", default=None, metavar="FILE", help="Connect with TLS and this client certificate (PEM).")
+    add("--key", default=None, metavar="FILE", help="The key of --cert (PEM, no password).")
 
 
 def settings_of(options: Any, host: str | None, *, is_distributed: bool) -> Settings:
@@ -99,7 +105,25 @@ def settings_of(options: Any, host: str | None, *, is_distributed: bool) -> Sett
         slos=tuple(parse_slo(text) for text in options.slo or ()),
         report=_path(options.report),
         rows=_path(options.rows),
+        tls=tls_of(options, host or DEFAULT_SERVER),
     )
+
+
+def tls_of(options: Any, host: str) -> ClientTls | None:
+    """Returns how to secure connections to what Locust calls the host: with TLS if it is https or a file is given.
+
+    Raises:
+        OptionsError: the files do not go together, or one of them cannot be used.
+    """
+    files = [_path(text) for text in (options.ca, options.cert, options.key)]
+    if not host.startswith("https://") and not any(files):
+        return None
+    try:
+        wanted = ClientTls(*files)
+        credentials(wanted)
+    except ValueError as error:
+        raise OptionsError(str(error)) from None
+    return wanted
 
 
 def server_address(host: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from load_tests.inside.options import Settings
     from specroute.edge.client.aio import Answered
+    from specroute.edge.client.channel import ClientTls
     from specroute.load.cases import Case
 
 WORKER_STRIDE = 1_000_000
@@ -40,7 +41,7 @@ class Run:
     """What the users of one process share; it begins anew with every test that the web UI starts.
 
     Attributes:
-        server: HOST:PORT.
+        server: HOST:PORT; tls: how connections to it are secured.
         rate: requests per second of all users together; users: how many there are at most, of all processes.
         offset: what this process adds to the numbers of its users.
         rows: of the calls of this process, and on a master those of its workers.
@@ -59,6 +60,7 @@ class Run:
     began_s: float = 0.0
     has_ended: bool = False
     is_worker: bool = False
+    tls: ClientTls | None = None
     on_last: Callable[[], None] | None = None
     feed: CaseFeed = field(init=False)
 

@@ -49,7 +49,7 @@ class RouterUser(User):
     def on_start(self) -> None:
         """Connects, so that no call has to wait for it."""
         run = self.run_here
-        self._session = RouterSession(run.server)
+        self._session = RouterSession(run.server, run.tls)
         self._session.connect(timeout_s=CONNECT_S)  # one that does not come shows in the calls
         self._arrivals = Arrivals(run.settings.seed, run.offset + next(self._numbers), now_s=time.perf_counter())
         self._has_begun = False

@@ -37,8 +37,8 @@ class Noted:
         self.counts[status] += 1
 
 
-def streaming(server: str, **fields: int) -> LoadOptions:
-    return LoadOptions(server, stream=True, deadline_s=WAIT_S, **fields)
+def streaming(server: str, *, channels: int = 4, max_in_flight: int = 2000) -> LoadOptions:
+    return LoadOptions(server, stream=True, deadline_s=WAIT_S, channels=channels, max_in_flight=max_in_flight)
 
 
 async def load(server: str, count: int, rate: float = 500.0, **fields: int) -> LoadRun:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from specroute.core.request import RouteRequest
     from specroute.edge.client.aio import Event, Receipt
+    from specroute.edge.client.channel import ClientTls
     from specroute.load.cases import Case
 
 
@@ -38,6 +39,7 @@ class LoadOptions:
         deadline_s: of every request, from the moment at which it is sent, > 0.
         channels: connections, >= 1; they are used in turn. A server commonly allows 100 calls on each.
         max_in_flight: calls at a time, >= 1; a request that is due while so many run is not sent, and counted.
+        tls: how connections are secured; ``None``: they are in plaintext.
     """
 
     server: str
@@ -45,6 +47,7 @@ class LoadOptions:
     deadline_s: float = 30.0
     channels: int = 4
     max_in_flight: int = 2000
+    tls: ClientTls | None = None
 
     def __post_init__(self) -> None:
         if not self.deadline_s > 0.0:
@@ -96,7 +99,9 @@ async def run_open_loop(
         stop: once it is set nothing more is sent, what is in flight is given up, and what has finished is returned.
     """
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(RouterClient(options.server)) for _ in range(options.channels)]
+        clients = [
+            await stack.enter_async_context(RouterClient(options.server, options.tls)) for _ in range(options.channels)
+        ]
         return await _Generator(options, clients, cases, schedule, progress).run(stop)
 
 

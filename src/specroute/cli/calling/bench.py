@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from specroute.cli.calling import connecting
 from specroute.cli.calling.call import DEFAULT_SERVER, INTERRUPTED, Server
+from specroute.cli.calling.connecting import FAILURE, USAGE_ERROR
 from specroute.cli.extras import needing_pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from specroute.edge.client.channel import ClientTls
     from specroute.load.arrivals import Rate
     from specroute.load.generator import LoadOptions, LoadRun
     from specroute.load.mix import Mix
     from specroute.load.report.document import Bench
     from specroute.load.slo import Slo
 
-FAILURE, USAGE_ERROR = 1, 2
 DEFAULT_DURATION = "30s"
 
 RateText = Annotated[
@@ -66,6 +68,10 @@ def bench(
     max_in_flight: Annotated[int, typer.Option(metavar="N", min=1, help="Above it requests are not sent.")] = 2000,
     out: OutFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    tls: connecting.Tls = False,
+    ca: connecting.CaFile = None,
+    cert: connecting.CertFile = None,
+    key: connecting.KeyFile = None,
 ) -> None:
     """Send requests to a running server in an open loop and print what came of them.
 
@@ -74,12 +80,13 @@ def bench(
 
     Example: specroute bench --rate 20 --duration 1m --slo 'p99<=2s' --slo 'error_ratio<=1%' --out bench/
     """
+    secured = connecting.client_tls(_give_up, tls=tls, ca=ca, cert=cert, key=key)
     from specroute.load.slo import parse_slo
 
     try:
         wanted = [parse_slo(text) for text in slo or ()]
         load = _load(rate, duration, requests, warmup, seed=seed, constant=constant)
-        options = _options(server, deadline, stream=stream, channels=channels, max_in_flight=max_in_flight)
+        options = _options(server, secured, deadline, stream=stream, channels=channels, max_in_flight=max_in_flight)
         if not stream and any(one.metric.startswith("ttft") for one in wanted):
             raise ValueError("--slo ttft_..: only a stream shows its first token; add --stream")
     except ValueError as error:
@@ -87,7 +94,7 @@ def bench(
     mix = _mix(outcomes, pair, seed)
     if out is not None:
         _make_folder(out)
-    _check_serves(server)
+    connecting.require_serving(_give_up, server, secured)
     run = _run(options, mix, load)
     _finish(run, _Asked(options, mix, load, wanted, seed), out, as_json=as_json)
 
@@ -137,10 +144,12 @@ def _load(
     return _Load(rate, constant, warmup_s, warming, measured)
 
 
-def _options(server: str, deadline: str, *, stream: bool, channels: int, max_in_flight: int) -> LoadOptions:
+def _options(
+    server: str, tls: ClientTls | None, deadline: str, *, stream: bool, channels: int, max_in_flight: int
+) -> LoadOptions:
     from specroute.load.generator import LoadOptions
 
-    return LoadOptions(server, stream, _seconds("--deadline", deadline), channels, max_in_flight)
+    return LoadOptions(server, stream, _seconds("--deadline", deadline), channels, max_in_flight, tls)
 
 
 def _seconds(option: str, text: str) -> float:
@@ -170,17 +179,6 @@ def _make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _give_up(FAILURE, f"--out {out}: {error.strerror or error}; give a folder that can be written")
-
-
-def _check_serves(server: str) -> None:
-    from specroute.edge.client.probe import probe
-
-    health = probe(server)
-    if health == "NOT_SERVING":
-        _give_up(FAILURE, f"the server at {server} does not take requests now (it drains); wait, or start another")
-    if health != "SERVING":
-        start = "start one with `specroute serve` or give --server HOST:PORT"
-        _give_up(FAILURE, f"no server answers at {server} ({health.lower()}); {start}")
 
 
 def _run(options: LoadOptions, mix: Mix, load: _Load) -> LoadRun:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from specroute.cli.calling.connecting import CaFile, CertFile, KeyFile, Tls, client_tls
 from specroute.cli.calling.streamed import Delivery, print_json_lines, print_stream, read_wish
 
 if TYPE_CHECKING:
     from specroute.core.stream import DeliveryWish
     from specroute.edge.client.blocking import CallFailed, RouteRequest, RouteResponse
+    from specroute.edge.client.channel import ClientTls
 
 DEFAULT_SERVER = "127.0.0.1:50051"
 INTERRUPTED = 130
@@ -54,6 +56,10 @@ def route(
     hold_duration: HoldDuration = None,
     explain: Explain = False,
     as_json: Json = False,
+    tls: Tls = False,
+    ca: CaFile = None,
+    cert: CertFile = None,
+    key: KeyFile = None,
 ) -> None:
     """Send one request to a running server and print the answer.
 
@@ -64,14 +70,15 @@ def route(
     Example: specroute route "Tell me about Lima." --stream --delivery hold_back --hold-tokens 32
     """
     wish = read_wish(stream=stream, delivery=delivery, hold_tokens=hold_tokens, hold_duration=hold_duration)
+    secured = client_tls(_give_up, tls=tls, ca=ca, cert=cert, key=key)
     message = _request(prompt, request)
     if stream:
-        _stream(message, server, timeout, wish, explain=explain, as_json=as_json)
+        _stream(message, server, secured, timeout, wish, explain=explain, as_json=as_json)
         return
     from specroute.edge.client import blocking as client
 
     try:
-        reply = client.route(server, message, timeout)
+        reply = client.route(server, message, timeout, secured)
     except client.CallFailed as failure:
         _fail(failure, explain=explain)
     if as_json:
@@ -86,15 +93,22 @@ def route(
 
 
 def _stream(
-    message: RouteRequest, server: str, timeout_s: float, wish: DeliveryWish, *, explain: bool, as_json: bool
+    message: RouteRequest,
+    server: str,
+    tls: ClientTls | None,
+    timeout_s: float,
+    wish: DeliveryWish,
+    *,
+    explain: bool,
+    as_json: bool,
 ) -> None:
     from specroute.edge.client import blocking as client
 
     try:
         if as_json:
-            print_json_lines(server, message, wish, timeout_s)
+            print_json_lines(server, message, wish, timeout_s, tls)
             return
-        reply = print_stream(server, message, wish, timeout_s)
+        reply = print_stream(server, message, wish, timeout_s, tls)
     except client.CallFailed as failure:
         _fail(failure, explain=explain)
     except KeyboardInterrupt:
@@ -118,17 +132,22 @@ def decide(
     request: RequestFile = None,
     timeout: Timeout = 10.0,
     as_json: Json = False,
+    tls: Tls = False,
+    ca: CaFile = None,
+    cert: CertFile = None,
+    key: KeyFile = None,
 ) -> None:
     """Ask a running server what it would do with a request; calls no model.
 
     Example: specroute decide "Prove that there are infinitely many primes."
     """
+    secured = client_tls(_give_up, tls=tls, ca=ca, cert=cert, key=key)
     from specroute.edge.client import blocking as client
     from specroute.edge.client.explain import explain as in_words
 
     message = _request(prompt, request)
     try:
-        reply = client.decide(server, message, timeout)
+        reply = client.decide(server, message, timeout, secured)
     except client.CallFailed as failure:
         _fail(failure, explain=False)
     typer.echo(client.to_json(reply) if as_json else in_words(reply.decision))
@@ -144,8 +163,12 @@ def _request(prompt: str | None, path: Path | None) -> RouteRequest:
     try:
         return read_request(path)
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        _give_up(1, str(error))
+
+
+def _give_up(code: int, message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
 
 
 def _fail(failure: CallFailed, *, explain: bool) -> NoReturn:

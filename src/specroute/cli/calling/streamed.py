@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from specroute.core.stream import DeliveryWish
     from specroute.edge.client.blocking import RouteRequest, RouteResponse, RouteStreamResponse
+    from specroute.edge.client.channel import ClientTls
 
 
 class Delivery(StrEnum):
@@ -53,7 +54,9 @@ def read_wish(
     return DeliveryWish(DeliveryMode.HOLD_BACK, hold_tokens, _hold_s(hold_duration))
 
 
-def print_stream(server: str, request: RouteRequest, wish: DeliveryWish, timeout_s: float) -> RouteResponse | None:
+def print_stream(
+    server: str, request: RouteRequest, wish: DeliveryWish, timeout_s: float, tls: ClientTls | None = None
+) -> RouteResponse | None:
     """Prints the answer as it comes and returns the whole reply; ``None``: the stream ended without one.
 
     Raises:
@@ -62,14 +65,16 @@ def print_stream(server: str, request: RouteRequest, wish: DeliveryWish, timeout
     from specroute.edge.client.blocking import route_stream
 
     screen = _Screen(is_live=sys.stdout.isatty())
-    with closing(route_stream(server, request, wish=wish, timeout_s=timeout_s)) as events:
+    with closing(route_stream(server, request, wish=wish, timeout_s=timeout_s, tls=tls)) as events:
         try:
             return screen.show(events)
         finally:
             screen.end_line()
 
 
-def print_json_lines(server: str, request: RouteRequest, wish: DeliveryWish, timeout_s: float) -> None:
+def print_json_lines(
+    server: str, request: RouteRequest, wish: DeliveryWish, timeout_s: float, tls: ClientTls | None = None
+) -> None:
     """Prints every event in the proto's JSON form, one a line.
 
     Raises:
@@ -77,7 +82,7 @@ def print_json_lines(server: str, request: RouteRequest, wish: DeliveryWish, tim
     """
     from specroute.edge.client.blocking import route_stream, to_json_line
 
-    with closing(route_stream(server, request, wish=wish, timeout_s=timeout_s)) as events:
+    with closing(route_stream(server, request, wish=wish, timeout_s=timeout_s, tls=tls)) as events:
         for event in events:
             typer.echo(to_json_line(event))
 

@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 
 from specroute.core import request as words
 from specroute.core.stream import Committed, Delivered, DeliveryWish, Delta, Superseded
+from specroute.edge.client.channel import open_aio_channel
 from specroute.edge.client.messages import to_message as to_message
 from specroute.edge.client.messages import to_stream_message
 from specroute.edge.client.receipts import COMMIT_REASONS_READ, read_receipt
@@ -23,6 +24,8 @@ from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from types import TracebackType
+
+    from specroute.edge.client.channel import ClientTls
 
 COMMITTED = DeliveryWish()
 
@@ -72,12 +75,15 @@ Event = Receipt | Delta | Superseded | Committed | Answered
 
 
 class RouterClient:
-    """Calls one server over one connection of its own. ``async with RouterClient("127.0.0.1:50051") as client:``."""
+    """Calls one server over one connection of its own. ``async with RouterClient("127.0.0.1:50051") as client:``.
 
-    def __init__(self, server: str) -> None:
+    ``tls`` ``None``: in plaintext. ``TlsFileError`` where one of its files cannot be used.
+    """
+
+    def __init__(self, server: str, tls: ClientTls | None = None) -> None:
         # Channels of one process to one server share a connection unless each has a pool of its own.
         options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
-        self._channel = grpc.aio.insecure_channel(server, options=options)
+        self._channel = open_aio_channel(server, tls, options)
         self._stub = router_pb2_grpc.RouterServiceStub(self._channel)
 
     async def __aenter__(self) -> RouterClient:

@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
 from specroute.core.stream import DeliveryWish
+from specroute.edge.client.channel import handshake_failure, open_channel
 from specroute.edge.client.messages import to_stream_message
 from specroute.v1 import decision_pb2, router_pb2, router_pb2_grpc
 from specroute.v1.router_pb2 import RouteRequest as RouteRequest
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from google.protobuf.message import Message
+
+    from specroute.edge.client.channel import ClientTls
 
 R = TypeVar("R", router_pb2.RouteResponse, router_pb2.DecideResponse)
 
@@ -75,27 +78,36 @@ def read_request(path: Path) -> RouteRequest:
         raise ValueError(f"{path}: is no RouteRequest in the proto's JSON form: {what}") from error
 
 
-def route(server: str, request: RouteRequest, timeout_s: float) -> router_pb2.RouteResponse:
-    """Calls ``Route``.
+def route(
+    server: str, request: RouteRequest, timeout_s: float, tls: ClientTls | None = None
+) -> router_pb2.RouteResponse:
+    """Calls ``Route``; ``tls`` ``None``: in plaintext.
 
     Raises:
         CallFailed: it ended with a status.
+        TlsFileError: a file of ``tls`` cannot be used.
     """
-    return _call(server, lambda stub: stub.Route(request, timeout=timeout_s))
+    return _call(server, tls, lambda stub: stub.Route(request, timeout=timeout_s))
 
 
 def route_stream(
-    server: str, request: RouteRequest, *, wish: DeliveryWish = COMMITTED, timeout_s: float
+    server: str,
+    request: RouteRequest,
+    *,
+    wish: DeliveryWish = COMMITTED,
+    timeout_s: float,
+    tls: ClientTls | None = None,
 ) -> Generator[RouteStreamResponse, None, None]:
-    """Calls ``RouteStream`` and yields its events as they come.
+    """Calls ``RouteStream`` and yields its events as they come; ``tls`` ``None``: in plaintext.
 
     Closing it before its end (``contextlib.closing``) cancels the call.
 
     Raises:
         CallFailed: it ended with a status.
+        TlsFileError: a file of ``tls`` cannot be used.
     """
     has_begun = False
-    with grpc.insecure_channel(server, options=CHANNEL_OPTIONS) as channel:
+    with open_channel(server, tls, CHANNEL_OPTIONS) as channel:
         stub = router_pb2_grpc.RouterServiceStub(channel)
         call = stub.RouteStream(to_stream_message(request, wish), timeout=timeout_s)
         try:
@@ -103,18 +115,21 @@ def route_stream(
                 has_begun = True
                 yield event
         except grpc.RpcError as error:
-            raise _failure(server, cast("grpc.Call", error), has_begun=has_begun) from None
+            raise _failure(server, tls, cast("grpc.Call", error), has_begun=has_begun) from None
         finally:
             call.cancel()
 
 
-def decide(server: str, request: RouteRequest, timeout_s: float) -> router_pb2.DecideResponse:
-    """Calls ``Decide``.
+def decide(
+    server: str, request: RouteRequest, timeout_s: float, tls: ClientTls | None = None
+) -> router_pb2.DecideResponse:
+    """Calls ``Decide``; ``tls`` ``None``: in plaintext.
 
     Raises:
         CallFailed: it ended with a status.
+        TlsFileError: a file of ``tls`` cannot be used.
     """
-    return _call(server, lambda stub: stub.Decide(router_pb2.DecideRequest(request=request), timeout=timeout_s))
+    return _call(server, tls, lambda stub: stub.Decide(router_pb2.DecideRequest(request=request), timeout=timeout_s))
 
 
 def to_json(message: Message) -> str:
@@ -127,22 +142,23 @@ def to_json_line(message: Message) -> str:
     return json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None)
 
 
-def _call(server: str, call: Callable[[router_pb2_grpc.RouterServiceStub], R]) -> R:
-    with grpc.insecure_channel(server, options=CHANNEL_OPTIONS) as channel:
+def _call(server: str, tls: ClientTls | None, call: Callable[[router_pb2_grpc.RouterServiceStub], R]) -> R:
+    with open_channel(server, tls, CHANNEL_OPTIONS) as channel:
         try:
             return call(router_pb2_grpc.RouterServiceStub(channel))
         except grpc.RpcError as error:
-            raise _failure(server, cast("grpc.Call", error)) from None
+            raise _failure(server, tls, cast("grpc.Call", error)) from None
 
 
-def _failure(server: str, error: grpc.Call, *, has_begun: bool = False) -> CallFailed:
+def _failure(server: str, tls: ClientTls | None, error: grpc.Call, *, has_begun: bool = False) -> CallFailed:
     status = rpc_status.from_call(error)
     message = " ".join((error.details() or "").split())
     if status is None:
         if error.code() is grpc.StatusCode.UNAVAILABLE and has_begun:
             message = f"the connection to {server} broke off in the middle of the answer; send the request again"
         elif error.code() is grpc.StatusCode.UNAVAILABLE:
-            message = f"no server answers at {server}; start one with `specroute serve` or give --server HOST:PORT"
+            nobody = f"no server answers at {server}; start one with `specroute serve` or give --server HOST:PORT"
+            message = handshake_failure(server, tls, message) or nobody
         return CallFailed(error.code().name, "", message)
     info, bad_request = ErrorInfo(), BadRequest()
     decision, partial = decision_pb2.Decision(), router_pb2.PartialDelivery()

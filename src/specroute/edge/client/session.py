@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import grpc
 
 from specroute.edge.client.aio import COMMITTED, answered, event_of, failure
+from specroute.edge.client.channel import open_channel
 from specroute.edge.client.messages import to_message, to_stream_message
 from specroute.v1 import router_pb2_grpc
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from specroute.core import request as words
     from specroute.core.stream import DeliveryWish
     from specroute.edge.client.aio import Answered, Event
+    from specroute.edge.client.channel import ClientTls
 
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
@@ -30,10 +32,13 @@ CHANNEL_OPTIONS = (
 
 
 class RouterSession:
-    """Calls one server over a connection of its own. ``with RouterSession("127.0.0.1:50051") as session:``."""
+    """Calls one server over a connection of its own. ``with RouterSession("127.0.0.1:50051") as session:``.
 
-    def __init__(self, server: str) -> None:
-        self._channel = grpc.insecure_channel(server, options=CHANNEL_OPTIONS)
+    ``tls`` ``None``: in plaintext. ``TlsFileError`` where one of its files cannot be used.
+    """
+
+    def __init__(self, server: str, tls: ClientTls | None = None) -> None:
+        self._channel = open_channel(server, tls, CHANNEL_OPTIONS)
         self._stub = router_pb2_grpc.RouterServiceStub(self._channel)
 
     def __enter__(self) -> RouterSession:
