@@ -24,6 +24,7 @@ from specroute.core.request import Message, Role, RouteRequest
 from specroute.predictor.artifact import read_manifest
 from specroute.predictor.scorer import load_scorer
 from specroute.predictor.verifier.features import measure
+from specroute.predictor.verifier.leeway import Cut
 from specroute.predictor.verifier.loading import load_verifier, load_verifier_model
 from specroute.predictor.verifier.validator import Verifier
 
@@ -88,7 +89,7 @@ def without_memory(folder: Path, scorer: Scorer) -> Verifier:
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "router_models/default")
-    served, scorer = load_verifier(folder, min_p=None), load_scorer(folder, read_manifest(folder))
+    served, scorer = load_verifier(folder, Cut()), load_scorer(folder, read_manifest(folder))
     alone = without_memory(folder, scorer)
     print(f"{folder}: microseconds per answer, least / median")
     print(f"{'kind':9} {'chars':>6} {'measures':>17} {'served':>17} {'alone':>17}")

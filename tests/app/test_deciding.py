@@ -13,6 +13,7 @@ from specroute.app.refused import SettingRefused
 from specroute.config import parse_settings
 from specroute.policy.planner import Always, Thresholds
 from specroute.predictor.certificate import CertifiedCuts, Requires, read_certificate, write_certificate
+from specroute.predictor.verifier.leeway import Cut
 from tests.fakes import LARGE, MINI, FixedPredictor
 from tests.predictor.test_certificate import certificate
 
@@ -62,7 +63,7 @@ def test_the_certified_cuts_replace_those_of_the_configuration(tmp_path: Path) -
 
     assert isinstance(policy, Thresholds)
     assert policy.direct_mini > 1.0  # never
-    assert (policy.direct_large, deciding.min_p) == (0.2, 0.8)
+    assert (policy.direct_large, deciding.cut) == (0.2, Cut(0.8))
     assert deciding.planner([MINI, LARGE]).certificate == read_certificate(tmp_path / "certificate.json").sha256[:12]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from specroute.app.judges import Judges
 from specroute.config.load import parse_settings
+from specroute.predictor.verifier.leeway import STRAIGHT, Cut, Leeway
 from specroute.predictor.verifier.validator import Verifier
 from specroute.upstreams.webhook import Webhook
 from specroute.validators.judge import ConfiguredReviewer, ConfiguredValidator, OnAbstain
@@ -21,12 +22,10 @@ from tests.config.documents import VALID
 DEFAULT = Path(__file__).parents[2] / "router_models" / "default"
 
 
-def made(
-    item: str, *, folder: Path = Path(), model: Path | None = DEFAULT, certified_min_p: float | None = None
-) -> Configured:
+def made(item: str, *, folder: Path = Path(), model: Path | None = DEFAULT, certified: Cut | None = None) -> Configured:
     text = f"{VALID.replace('{prior: 0.7}', '{model: .}')}validation: {{validators: [{item}]}}\n"
     (settings,) = parse_settings(text, folder=folder, environ={"KEY": "token"}).validation.validators
-    judges = Judges(httpx.MockTransport(lambda _: httpx.Response(200)), model, certified_min_p)
+    judges = Judges(httpx.MockTransport(lambda _: httpx.Response(200)), model, certified)
     return judges.make(settings, settings.on_abstain)
 
 
@@ -66,11 +65,19 @@ def test_the_verifier_is_loaded_from_the_predictors_model_unless_it_has_its_own(
 
 
 def test_a_certified_cut_takes_the_place_of_the_models_own() -> None:
-    own, certified = made("verifier"), made("verifier", certified_min_p=0.9)
+    own, certified = made("verifier"), made("{name: verifier, min_p: 0.6}", certified=Cut(0.9, Leeway(0.5, 470.0)))
 
     assert isinstance(own.validator, Verifier)
     assert isinstance(certified.validator, Verifier)
     assert own.validator.min_p != certified.validator.min_p == 0.9
+    assert (own.validator.leeway, certified.validator.leeway) == (STRAIGHT, Leeway(0.5, 470.0))
+
+
+def test_a_configured_leeway_bends_the_cut() -> None:
+    configured = made("{name: verifier, min_p: 0.7, leeway: {exponent: 0.25, typical_tokens: 300}}")
+
+    assert isinstance(configured.validator, Verifier)
+    assert (configured.validator.min_p, configured.validator.leeway) == (0.7, Leeway(0.25, 300.0))
 
 
 def test_without_a_model_there_is_nothing_to_verify_with() -> None:

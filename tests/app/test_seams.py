@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from specroute.app import Seams, build_router
-from specroute.app.seams import build_predictor, build_verifier
+from specroute.app.seams import build_predictor
 from specroute.core.deadline import Deadline
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.engine.router import Arrival
+from specroute.predictor.verifier.loading import load_verifier
 from tests.fakes import FakeUpstream, FixedPredictor, RecordingTelemetry, says
 from tests.replay.world import settings
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def test_without_any_the_parts_are_the_services_own() -> None:
     seams = Seams()
 
-    assert (seams.clock, seams.predictor, seams.verifier) == (time.monotonic, build_predictor, build_verifier)
+    assert (seams.clock, seams.predictor, seams.verifier) == (time.monotonic, build_predictor, load_verifier)
     assert seams.upstream is None
     assert inspect.signature(build_router).parameters["seams"].default is None
 

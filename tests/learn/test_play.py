@@ -15,7 +15,7 @@ from specroute.core.outcome import Completion, FinishReason, Verdict, VerdictKin
 from specroute.core.plan import Interval, PlanKind, Prediction
 from specroute.learn.play import ALWAYS_LARGE, ALWAYS_MINI, NEVER_DIRECT_LARGE, NEVER_DIRECT_MINI, Cuts, PlannedAs, play
 from specroute.policy.planner import Planner, Thresholds
-from specroute.predictor.verifier.leeway import merit
+from specroute.predictor.verifier.leeway import STRAIGHT, Leeway, merit
 from specroute.validators.judge import ConfiguredValidator, OnAbstain, judge
 from tests.fakes import LARGE, MINI, request_of
 from tests.learn.scored import LARGE_USD, MINI_USD, scored
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from specroute.learn.scoring import ScoredRows
 
 SHARES = st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
-ROW = st.tuples(SHARES, SHARES, SHARES, SHARES | st.just(math.nan), st.booleans(), st.sampled_from([0.5, 1.0, 3.0]))
+ROW = st.tuples(
+    SHARES, SHARES, SHARES, SHARES | st.just(math.nan), st.booleans(), st.sampled_from([50.0, 100.0, math.nan])
+)
+
+LEEWAYS = st.sampled_from([STRAIGHT, Leeway(0.5, 100.0), Leeway(1.0, 60.0)])
 
 
 class Says:
@@ -55,7 +59,8 @@ def served(rows: ScoredRows, at: int, cuts: Cuts) -> tuple[PlannedAs, bool]:
         chance = float(rows.verifier_p[at])
         kind = VerdictKind.ABSTAIN
         if not math.isnan(chance):
-            is_likely = merit(chance, float(rows.leeway[at])) >= cuts.min_p
+            factor = float(cuts.leeway.factors(rows.tokens_at_stake[at : at + 1])[0])
+            is_likely = merit(chance, factor) >= cuts.min_p
             kind = VerdictKind.ACCEPT if is_likely else VerdictKind.REJECT
         verifier = Says("verifier", kind)
         checks.append(ConfiguredValidator(verifier, OnAbstain.REJECT))
@@ -64,18 +69,22 @@ def served(rows: ScoredRows, at: int, cuts: Cuts) -> tuple[PlannedAs, bool]:
     return planned, not judge(checks, request_of(), answer).accepted
 
 
-@given(st.lists(ROW, min_size=1, max_size=12), SHARES, SHARES, SHARES | st.none())
+@given(st.lists(ROW, min_size=1, max_size=12), SHARES, SHARES, SHARES | st.none(), LEEWAYS)
 def test_the_table_decides_as_the_planner_and_the_judges_do(
-    drawn: list[tuple[float, float, float, float, bool, float]], one: float, other: float, min_p: float | None
+    drawn: list[tuple[float, float, float, float, bool, float]],
+    one: float,
+    other: float,
+    min_p: float | None,
+    leeway: Leeway,
 ) -> None:
     p = [sorted(row[:3])[1] for row in drawn]
     rows = scored(
-        p, verifier_p=[row[3] for row in drawn], passes=[row[4] for row in drawn], leeway=[row[5] for row in drawn]
+        p, verifier_p=[row[3] for row in drawn], passes=[row[4] for row in drawn], tokens=[row[5] for row in drawn]
     )
     rows.p_low[:] = [min(row[:3]) for row in drawn]
     rows.p_high[:] = [max(row[:3]) for row in drawn]
     low, high = sorted((one, other))
-    cuts = Cuts(high if high > low else NEVER_DIRECT_MINI, low, min_p)
+    cuts = Cuts(high if high > low else NEVER_DIRECT_MINI, low, min_p, leeway)
 
     played = play(rows, cuts)
 

@@ -11,6 +11,7 @@ from specroute.core.outcome import Completion, FinishReason, Verdict, VerdictKin
 from specroute.core.plan import Interval, Prediction
 from specroute.core.request import Message, Role, RouteRequest
 from specroute.learn.training.out_of_fold import OutOfFoldScore
+from specroute.predictor.verifier.leeway import Cut, Leeway
 from specroute.replay.scores import ScoredOnce, Scores, VerifiedOnce
 from tests.replay.world import MODEL, PAIR, row, settings
 
@@ -35,10 +36,9 @@ class Counting:
     name = "verifier"
     is_contract = False
 
-    def __init__(self, p: float | None = 0.6, leeway: float = 1.0) -> None:
+    def __init__(self, p: float | None = 0.6) -> None:
         self.calls = 0
         self._p = p
-        self._leeway = leeway
 
     def predict(self, request: RouteRequest) -> Prediction:
         self.calls += 1
@@ -48,9 +48,6 @@ class Counting:
         self.calls += 1
         kind = VerdictKind.ABSTAIN if self._p is None else VerdictKind.ACCEPT
         return Verdict(self.name, kind, "said", p_accept=self._p)
-
-    def leeway(self, request: RouteRequest, completion: Completion) -> float:
-        return self._leeway
 
 
 def nothing(prompt: str) -> OutOfFoldScore | None:
@@ -86,25 +83,25 @@ def test_what_was_learnt_from_has_the_scores_of_models_that_did_not_see_it() -> 
     ("min_p", "kind"), [(0.59, VerdictKind.ACCEPT), (0.6, VerdictKind.ACCEPT), (0.61, VerdictKind.REJECT)]
 )
 def test_the_cut_decides_what_becomes_of_a_verdict(min_p: float, kind: VerdictKind) -> None:
-    verifier = VerifiedOnce(Counting(), nothing, min_p, verdicts={})
+    verifier = VerifiedOnce(Counting(), nothing, Cut(min_p), verdicts={})
 
     assert verifier.judge(asked("a"), said("x")).kind is kind
 
 
-def test_the_cut_is_bent_by_the_answers_leeway() -> None:
-    lenient, strict = (VerifiedOnce(Counting(0.6, leeway), nothing, 0.7, verdicts={}) for leeway in (1.5, 0.9))
+def test_the_cut_bends_with_what_an_answer_costs() -> None:
+    verifier = VerifiedOnce(Counting(0.6), nothing, Cut(0.7, Leeway(0.5, 100.0)), verdicts={})
 
-    assert lenient.judge(asked("a"), said("x")) == Verdict(
-        "verifier", VerdictKind.ACCEPT, "worth_the_risk", p_accept=0.6
-    )
-    assert strict.judge(asked("a"), said("x")).reason == "unlikely"
+    dear, cheap = (verifier.judge(asked("a"), said("x" * size)) for size in (400, 4))
+
+    assert dear == Verdict("verifier", VerdictKind.ACCEPT, "worth_the_risk", p_accept=0.6)
+    assert cheap == Verdict("verifier", VerdictKind.REJECT, "unlikely", p_accept=0.6)
 
 
 def test_an_answer_is_verified_once_whatever_the_cut() -> None:
     inner = Counting()
-    verdicts: dict[Hashable, tuple[Verdict, float]] = {}
+    verdicts: dict[Hashable, Verdict] = {}
     for min_p in (0.2, 0.9, 0.2):
-        verifier = VerifiedOnce(inner, nothing, min_p, verdicts=verdicts)
+        verifier = VerifiedOnce(inner, nothing, Cut(min_p), verdicts=verdicts)
         assert verifier.judge(asked("a"), said("x")).p_accept == 0.6
         verifier.judge(asked("a"), said("another answer"))
 
@@ -113,7 +110,7 @@ def test_an_answer_is_verified_once_whatever_the_cut() -> None:
 
 def test_the_verifier_has_not_seen_what_it_learnt_from_either() -> None:
     inner = Counting(p=0.99)
-    verifier = VerifiedOnce(inner, learnt, 0.8, verdicts={})
+    verifier = VerifiedOnce(inner, learnt, Cut(0.8), verdicts={})
 
     verdict = verifier.judge(asked("learnt"), said("x"))
 
@@ -125,7 +122,7 @@ def test_where_training_has_no_score_the_verifier_abstains() -> None:
     def unscored(prompt: str) -> OutOfFoldScore | None:
         return LEARNT._replace(verifier_p=math.nan)
 
-    verdict = VerifiedOnce(Counting(), unscored, 0.1, verdicts={}).judge(asked("a"), said("x"))
+    verdict = VerifiedOnce(Counting(), unscored, Cut(0.1), verdicts={}).judge(asked("a"), said("x"))
 
     assert (verdict.kind, verdict.p_accept) == (VerdictKind.ABSTAIN, None)
 
@@ -142,7 +139,7 @@ def test_a_model_is_loaded_once_for_all_policies() -> None:
 def test_the_default_models_verdicts_are_those_of_the_service() -> None:
     from specroute.predictor.verifier.loading import load_verifier
 
-    mine, own = Scores(PAIR).verifier(MODEL, 0.5), load_verifier(MODEL, min_p=0.5)
+    mine, own = Scores(PAIR).verifier(MODEL, Cut(0.5)), load_verifier(MODEL, Cut(0.5))
     request = asked("What is 17 * 3? Answer with the number alone.")
 
     for text in ("51", "54", "", "I do not know."):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from specroute.core.ports import Predictor, Validator
     from specroute.core.request import RouteRequest
+    from specroute.predictor.verifier.leeway import Cut
 
 PAIR = "tiny|huge"
 MODEL = Path(__file__).parents[2] / "router_models" / "default"
@@ -96,9 +97,9 @@ class MadeUpScores(Scores):
     def predictor(self, settings: Settings) -> Predictor:
         return _Told(self._intervals, settings.tier_names[0])
 
-    def verifier(self, folder: Path, min_p: float | None) -> Validator:
-        assert min_p is not None
-        return _Sees(self._verifier_p, min_p)
+    def verifier(self, folder: Path, cut: Cut) -> Validator:
+        assert cut.min_p is not None
+        return _Sees(self._verifier_p, cut.min_p)
 
     def learnt_from(self, settings: Settings, rows: Sequence[Outcome]) -> int:
         return 0

@@ -12,6 +12,7 @@ from specroute.core.request import Quality, Risk
 from specroute.policy.planner import Always, Planner, Thresholds
 from specroute.policy.rules import AllowOnly, Condition, RaceBetween, RouteTo, Rule, StartAt
 from specroute.predictor.certificate import read_certificate
+from specroute.predictor.verifier.leeway import Cut
 from specroute.validators.registry import VERIFIER
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ class Deciding:
         return "" if self.certificate is None else self.certificate.name
 
     @property
-    def min_p(self) -> float | None:
+    def cut(self) -> Cut | None:
         """The verifier's certified cut; ``None``: as it is configured."""
-        return None if self.certificate is None else self.certificate.thresholds.min_p
+        if self.certificate is None or self.certificate.thresholds.min_p is None:
+            return None
+        return Cut(self.certificate.thresholds.min_p, self.certificate.thresholds.leeway)
 
     def planner(self, tiers: Sequence[Tier]) -> Planner:
         """Returns the planner over ``tiers``, cheapest first."""
@@ -130,8 +133,9 @@ def _check_verifier(settings: Settings, certificate: Certificate) -> None:
     key = ("validation", "validators", at)
     if item.on_abstain != "reject":
         raise SettingRefused(key, "policy.certificate holds where an abstention sends up; write on_abstain: reject")
-    if item.min_p is not None:
-        raise SettingRefused((*key, "min_p"), "comes from policy.certificate; remove it here")
+    for name in ("min_p", "leeway"):
+        if name in item.model_fields_set:
+            raise SettingRefused((*key, name), "comes from policy.certificate; remove it here")
     predictor = settings.predictor
     if item.model is not None and (predictor is None or item.model != predictor.model):
         raise SettingRefused((*key, "model"), "policy.certificate is about the predictor's model; remove it here")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specroute.app.refused import naming
-from specroute.app.seams import build_verifier
+from specroute.predictor.verifier.leeway import STRAIGHT, Cut, Leeway
+from specroute.predictor.verifier.loading import load_verifier
 from specroute.upstreams.openai_http import Secret
 from specroute.upstreams.webhook import Hook, Webhook
 from specroute.validators.judge import ConfiguredReviewer, ConfiguredValidator, OnAbstain
@@ -34,14 +35,14 @@ class Judges:
     Attributes:
         transport: what webhooks are called over.
         predictor_model: the folder of the predictor's model, which may hold a verifier; ``None``: no model.
-        certified_min_p: the verifier's cut where a certificate gives it; ``None``: as configured, else the model's own.
+        certified: the verifier's cut where a certificate gives it; ``None``: as configured.
         load_verifier: folder and cut -> the verifier.
     """
 
     transport: httpx.AsyncBaseTransport
     predictor_model: Path | None
-    certified_min_p: float | None = None
-    load_verifier: Callable[[Path, float | None], Validator] = build_verifier
+    certified: Cut | None = None
+    load_verifier: Callable[[Path, Cut], Validator] = load_verifier
 
     def make(self, settings: RuleValidatorSettings, on_abstain: str) -> Configured:
         """Returns the validator that ``settings`` describe.
@@ -60,7 +61,7 @@ class Judges:
             folder = settings.model or self.predictor_model
             if folder is None:
                 raise ValueError("no model to verify with; add model: PATH to it, or write predictor: {model: PATH}")
-            return self.load_verifier(folder, settings.min_p if self.certified_min_p is None else self.certified_min_p)
+            return self.load_verifier(folder, _cut(settings) if self.certified is None else self.certified)
         if settings.name == Confidence.name:
             return Confidence(
                 settings.quantile,
@@ -75,6 +76,11 @@ class Judges:
         key = None if settings.api_key is None else Secret(settings.api_key.get_secret_value())
         hook = Hook(settings.name, url, settings.timeout_s, is_contract=settings.contract, api_key=key)
         return Webhook(hook, self.transport)
+
+
+def _cut(settings: RuleValidatorSettings) -> Cut:
+    bent = settings.leeway
+    return Cut(settings.min_p, STRAIGHT if bent is None else Leeway(bent.exponent, bent.typical_tokens))
 
 
 def validation(settings: Settings, judges: Judges) -> Validation:

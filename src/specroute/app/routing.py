@@ -59,7 +59,7 @@ def build_router(
         deciding.planner([tier.tier for tier in served.values()]),
         predictor,
         executor,
-        validation=validation(settings, Judges(transport, model, deciding.min_p, seams.verifier)),
+        validation=validation(settings, Judges(transport, model, deciding.cut, seams.verifier)),
         telemetry=telemetry,
         clock=seams.clock,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from specroute.config import Settings
     from specroute.config.schema.tiers import UpstreamSettings
     from specroute.core.ports import Predictor, Upstream, Validator
+    from specroute.predictor.verifier.leeway import Cut
 
 
 def build_predictor(settings: Settings) -> Predictor:
@@ -30,15 +31,6 @@ def build_predictor(settings: Settings) -> Predictor:
     return PriorPredictor(settings.prior_by_tier)
 
 
-def build_verifier(folder: Path, min_p: float | None) -> Validator:
-    """Returns the verifier of a model folder, with its own cut where ``min_p`` is ``None``.
-
-    Raises:
-        ValueError: it cannot be used; one line says why.
-    """
-    return load_verifier(folder, min_p=min_p)
-
-
 @dataclass(frozen=True, slots=True)
 class Seams:
     """What makes the parts of a router that touch the world; the defaults are the service's.
@@ -47,11 +39,11 @@ class Seams:
         clock: seconds, monotonic. The default is the clock of asyncio's loop, taken straight: asking which loop runs
             costs more than reading the time.
         predictor: makes what scores requests.
-        verifier: makes the verifier of a model folder, with a cut or ``None`` for its own.
+        verifier: makes the verifier of a model folder, with a cut.
         upstream: makes an upstream of the tier with a name; ``None``: it is called over HTTP.
     """
 
     clock: Callable[[], float] = time.monotonic
     predictor: Callable[[Settings], Predictor] = build_predictor
-    verifier: Callable[[Path, float | None], Validator] = build_verifier
+    verifier: Callable[[Path, Cut], Validator] = load_verifier
     upstream: Callable[[str, UpstreamSettings], Upstream] | None = None

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specroute.predictor.verifier.leeway import STRAIGHT, Leeway
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specroute.learn.scoring import ScoredRows
+    from specroute.predictor.certificate import CertifiedCuts
 
 NEVER_DIRECT_MINI = 1.1
 NEVER_DIRECT_LARGE = -0.1
@@ -38,11 +41,23 @@ class Cuts:
         direct_large: where ``p_high`` is at most this, the large model alone is asked; below 0: never.
         min_p: between, the mini's answer is delivered where its merit is at least this, and where the verifier
             abstains the large model's is; ``None``: there is no verifier.
+        leeway: bends ``min_p`` with an answer's price.
     """
 
     direct_mini: float
     direct_large: float
     min_p: float | None
+    leeway: Leeway = STRAIGHT
+
+    @classmethod
+    def of(cls, certified: CertifiedCuts) -> Cuts:
+        """Returns the cuts of a certificate."""
+        return cls(
+            NEVER_DIRECT_MINI if certified.direct_mini is None else certified.direct_mini,
+            NEVER_DIRECT_LARGE if certified.direct_large is None else certified.direct_large,
+            certified.min_p,
+            certified.leeway,
+        )
 
 
 ALWAYS_LARGE = Cuts(NEVER_DIRECT_MINI, 1.0, None)
@@ -79,7 +94,7 @@ def play(rows: ScoredRows, cuts: Cuts) -> Played:
     plan = np.full(rows.p.size, PlannedAs.CASCADE, dtype=np.int8)
     plan[is_mini] = PlannedAs.DIRECT_MINI
     plan[is_large] = PlannedAs.DIRECT_LARGE
-    verified = np.ones(rows.p.size, dtype=np.bool_) if cuts.min_p is None else rows.merit >= cuts.min_p
+    verified = np.ones(rows.p.size, dtype=np.bool_) if cuts.min_p is None else rows.merit(cuts.leeway) >= cuts.min_p
     mini_delivered = ~is_large & rows.passes & (is_mini | verified)
     return delivered_by(rows, plan, ~mini_delivered)
 

@@ -18,7 +18,7 @@ from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.artifact import read_manifest
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.verifier.evidence import Evidence
-from specroute.predictor.verifier.leeway import merits
+from specroute.predictor.verifier.leeway import merits, tokens_at_stake
 from specroute.predictor.verifier.loading import load_verifier_model
 from specroute.validators.completeness import Complete
 from specroute.validators.judge import ConfiguredValidator, judge
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from specroute.learn.dataset import Outcome, Outcomes
     from specroute.predictor.artifact import Manifest
+    from specroute.predictor.verifier.leeway import Leeway
     from specroute.predictor.verifier.model import VerifierModel
 
     Floats = NDArray[np.float64]
@@ -52,7 +53,7 @@ class ScoredRows:
         p, p_low, p_high: float64[n], the predictor's chance of the mini and its interval.
         p_rescue: float64[n], the predicted chance of the large model where the mini's answer is not acceptable.
         verifier_p: float64[n], the verifier's chance of the recorded answer; NaN: it abstains, or none is recorded.
-        leeway: float64[n], the factor on the risk that the verifier's cut allows the recorded answer; 1 without one.
+        tokens_at_stake: float64[n], of prompt and the mini's recorded answer, > 0; NaN without one.
         passes: bool[n], whether the deterministic validators accept the mini's recorded answer; true without one.
         answered: bool[n], whether the mini's answer is recorded.
         mini_ok, large_ok: float64[n], 0 or 1.
@@ -69,7 +70,7 @@ class ScoredRows:
     p_high: Floats
     p_rescue: Floats
     verifier_p: Floats
-    leeway: Floats
+    tokens_at_stake: Floats
     passes: NDArray[np.bool_]
     answered: NDArray[np.bool_]
     mini_ok: Floats
@@ -82,10 +83,9 @@ class ScoredRows:
     model_version: str
     data_sha256: str
 
-    @property
-    def merit(self) -> Floats:
+    def merit(self, leeway: Leeway) -> Floats:
         """Returns float64[n]: what is held against the verifier's cut; NaN where it says nothing."""
-        return merits(self.verifier_p, self.leeway)
+        return merits(self.verifier_p, leeway.factors(self.tokens_at_stake))
 
     def take(self, index: NDArray[np.int64]) -> ScoredRows:
         """Returns the rows at ``index``, which may repeat."""
@@ -106,7 +106,6 @@ class RowScore:
     p_high: float
     p_rescue: float
     verifier_p: float
-    leeway: float
     out_of_fold: bool
 
 
@@ -127,28 +126,24 @@ class RowScorer:
 
     def score(self, row: Outcome) -> RowScore:
         """Returns the scores of ``row``."""
-        leeway = 1.0 if self._verifier is None else self._verifier.manifest.leeway.of(_evidence(row))
         if (known := self._out_of_fold.lookup(row.pair, row.prompt)) is not None:
-            return RowScore(*known[:4], known.verifier_p, leeway, out_of_fold=True)
+            return RowScore(*known[:4], known.verifier_p, out_of_fold=True)
         prediction = self._predictor.predict(_request(row.prompt))
         interval = prediction.interval(self._predictor.tier)
         if interval is None:  # not scored: uncertain, as the planner has it
-            return RowScore(0.5, 0.0, 1.0, 0.5, float("nan"), leeway, out_of_fold=False)
+            return RowScore(0.5, 0.0, 1.0, 0.5, float("nan"), out_of_fold=False)
         p = prediction.p_accept[self._predictor.tier]
         rescue = 0.5 if prediction.p_rescue is None else prediction.p_rescue
-        return RowScore(p, interval.low, interval.high, rescue, self._verified(row), leeway, out_of_fold=False)
+        return RowScore(p, interval.low, interval.high, rescue, self._verified(row), out_of_fold=False)
 
     def _verified(self, row: Outcome) -> float:
         if self._verifier is None:
             return float("nan")
-        p = self._verifier.assess(_evidence(row), self._predictor.logit(row.prompt)).p
+        mean_logprob = float(np.log(row.mini_logprob_conf)) if row.mini_logprob_conf else None
+        tokens = None if row.mini_output_tokens is None else round(row.mini_output_tokens)
+        evidence = Evidence(row.prompt, row.mini_response, mean_logprob, row.mini_verbal_conf, tokens)
+        p = self._verifier.assess(evidence, self._predictor.logit(row.prompt)).p
         return float("nan") if p is None else p
-
-
-def _evidence(row: Outcome) -> Evidence:
-    mean_logprob = float(np.log(row.mini_logprob_conf)) if row.mini_logprob_conf else None
-    tokens = None if row.mini_output_tokens is None else round(row.mini_output_tokens)
-    return Evidence(row.prompt, row.mini_response, mean_logprob, row.mini_verbal_conf, tokens)
 
 
 def score_rows(
@@ -188,8 +183,9 @@ def score_rows(
         rows=rows,
         **{
             name: np.array([getattr(score, name) for score in scores])
-            for name in ("p", "p_low", "p_high", "p_rescue", "verifier_p", "leeway", "out_of_fold")
+            for name in ("p", "p_low", "p_high", "p_rescue", "verifier_p", "out_of_fold")
         },
+        tokens_at_stake=np.array([_tokens_at_stake(row) for row in rows]),
         passes=np.array([_passes(row) for row in rows], dtype=np.bool_),
         answered=np.array([row.mini_response is not None for row in rows], dtype=np.bool_),
         mini_ok=np.array([row.mini_correct for row in rows], dtype=np.float64),
@@ -236,6 +232,10 @@ def _graded(outcomes: Outcomes, pair: str) -> tuple[Outcome, ...]:
     if not graded:
         raise ScoringError(f"no row of pair {pair!r} says whether the large model was right; add 'large_correct'")
     return graded
+
+
+def _tokens_at_stake(row: Outcome) -> float:
+    return float("nan") if row.mini_response is None else tokens_at_stake(row.prompt, row.mini_response)
 
 
 def _passes(row: Outcome) -> bool:

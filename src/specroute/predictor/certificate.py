@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from specroute.predictor.verifier.leeway import STRAIGHT, Leeway
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,11 +49,13 @@ class CertifiedCuts(Section, frozen=True):
             is left there; ``None``: never.
         min_p: between the two the mini's answer is kept where it passes the deterministic validators and the verifier
             gives it at least this, and goes up where the verifier abstains; ``None``: the policy asks no verifier.
+        leeway: bends ``min_p`` with an answer's price.
     """
 
     direct_mini: _Ratio | None
     direct_large: _Ratio | None
     min_p: _Ratio | None
+    leeway: Leeway = STRAIGHT
 
 
 class PathStep(Section, frozen=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specroute.config.schema.validation import LeewaySettings
 from specroute.predictor.certificate import read_certificate
 from specroute.replay.answers import ROLES, AnswerBook, ReplayError
 from specroute.validators.registry import VERIFIER
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from specroute.config import Settings
     from specroute.config.schema.validation import ValidationSettings
     from specroute.learn.dataset import Outcome
+    from specroute.predictor.certificate import CertifiedCuts
     from specroute.upstreams.simulated.latency import LatencyModel
 
 CONFIGURED = "configured"
@@ -108,11 +110,11 @@ def _without_certificate(settings: Settings) -> Settings:
     if certificate.always_large:
         cuts = {"direct_mini": _NEVER_MINI, "direct_large": 1.0}
     plain = _with_policy(settings, certificate=None, thresholds=settings.policy.thresholds.model_copy(update=cuts))
-    return plain.model_copy(update={"validation": _with_cut(settings.validation, own.min_p)})
+    return plain.model_copy(update={"validation": _with_cut(settings.validation, own)})
 
 
-def _with_cut(validation: ValidationSettings, min_p: float | None) -> ValidationSettings:
-    items = tuple(
-        item.model_copy(update={"min_p": min_p}) if item.name == VERIFIER else item for item in validation.validators
-    )
+def _with_cut(validation: ValidationSettings, own: CertifiedCuts) -> ValidationSettings:
+    leeway = LeewaySettings(exponent=own.leeway.exponent, typical_tokens=own.leeway.typical_tokens)
+    cut = {"min_p": own.min_p, "leeway": leeway}
+    items = tuple(item.model_copy(update=cut) if item.name == VERIFIER else item for item in validation.validators)
     return validation.model_copy(update={"validators": items})

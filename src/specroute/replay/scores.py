@@ -10,13 +10,15 @@ import math
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from specroute.app import build_predictor
 from specroute.core.outcome import Verdict, VerdictKind
 from specroute.core.plan import Interval
 from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.predictor import OnnxPredictor
+from specroute.predictor.verifier.evidence import evidence_of
+from specroute.predictor.verifier.leeway import Cut
 from specroute.predictor.verifier.loading import load_verifier
 from specroute.predictor.verifier.validator import LIKELY, NAME, verdict_of
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from specroute.learn.training.out_of_fold import OutOfFoldScore
     from specroute.predictor.verifier.validator import Verifier
 
-    Verdicts = dict[Hashable, tuple[Verdict, float]]
+    Verdicts = dict[Hashable, Verdict]
     Lookup = Callable[[str], OutOfFoldScore | None]
 
 NO_EVIDENCE = "no_evidence"
@@ -66,17 +68,17 @@ class Scores:
             self._predictors[key] = ScoredOnce(inner, self._lookup(chosen.model), (inner.tier, strongest))
         return self._predictors[key]
 
-    def verifier(self, folder: Path, min_p: float | None) -> Validator:
-        """Returns the verifier of a folder with the cut ``min_p``; ``None``: its own.
+    def verifier(self, folder: Path, cut: Cut) -> Validator:
+        """Returns the verifier of a folder with ``cut``.
 
         Raises:
             ValueError: it cannot be used; one line says why.
         """
         if folder not in self._verifiers:
-            self._verifiers[folder] = (load_verifier(folder, min_p=None), {})
+            self._verifiers[folder] = (load_verifier(folder, Cut()), {})
         judge, verdicts = self._verifiers[folder]
-        cut = judge.min_p if min_p is None else min_p
-        return VerifiedOnce(judge, self._lookup(folder), cut, verdicts=verdicts)
+        min_p = judge.min_p if cut.min_p is None else cut.min_p
+        return VerifiedOnce(judge, self._lookup(folder), Cut(min_p, cut.leeway), verdicts=verdicts)
 
     def learnt_from(self, settings: Settings, rows: Sequence[Outcome]) -> int:
         """Returns how many of ``rows`` the configured model has learnt from."""
@@ -121,18 +123,6 @@ class ScoredOnce:
         return said
 
 
-class Judge(Protocol):
-    """What is asked of a verifier."""
-
-    def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
-        """Returns its verdict, by its own cut."""
-        ...
-
-    def leeway(self, request: RouteRequest, completion: Completion) -> float:
-        """Returns the factor on the risk that a cut allows the answer."""
-        ...
-
-
 class VerifiedOnce:
     """Implements ``core.ports.LearntValidator``: asks another one about each answer once, and judges by its own cut."""
 
@@ -140,24 +130,22 @@ class VerifiedOnce:
     is_contract = False
     is_learnt = True
 
-    def __init__(self, inner: Judge, lookup: Lookup, min_p: float, *, verdicts: Verdicts) -> None:
-        """Takes ``min_p``: the cut, in [0, 1]; ``verdicts``: what was said before, with the leeway."""
+    def __init__(self, inner: Validator, lookup: Lookup, cut: Cut, *, verdicts: Verdicts) -> None:
+        """Takes ``cut``, with its ``min_p``; ``verdicts``: what was said before, by prompt and answer."""
         self._inner = inner
         self._lookup = lookup
-        self._min_p = min_p
+        self._min_p, self._leeway = cut.min_p or 0.0, cut.leeway
         self._verdicts = verdicts
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns the verdict on a recorded answer."""
         key = (request.last_user_text, completion.text, completion.tool_calls)
-        known = self._verdicts.get(key)
-        if known is None:
-            leeway = self._inner.leeway(request, completion)
-            known = self._verdicts[key] = (self._ask(request, completion), leeway)
-        said, leeway = known
+        said = self._verdicts.get(key)
+        if said is None:
+            said = self._verdicts[key] = self._ask(request, completion)
         if said.p_accept is None:
             return said
-        return verdict_of(said.p_accept, leeway, self._min_p)
+        return verdict_of(said.p_accept, self._leeway.of(evidence_of(request, completion)), self._min_p)
 
     def _ask(self, request: RouteRequest, completion: Completion) -> Verdict:
         known = self._lookup(request.last_user_text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from specroute.learn.certificate.certify import certify
 from specroute.learn.certificate.evidence import least_rows
 from specroute.learn.certificate.options import CalibrateOptions, CalibrationError
-from specroute.learn.play import ALWAYS_LARGE, NEVER_DIRECT_LARGE, NEVER_DIRECT_MINI, Cuts
+from specroute.learn.play import ALWAYS_LARGE, Cuts
 from specroute.tuning.findings import Certified, Setting
 from specroute.tuning.flights.policies import played
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from specroute.learn.scoring import ScoredRows
-    from specroute.predictor.certificate import Certificate, CertifiedCuts, Method
+    from specroute.predictor.certificate import Certificate, Method
     from specroute.tuning.flights.effects import Ruler
     from specroute.tuning.flights.world import World
     from specroute.tuning.targets import Targets
@@ -69,15 +69,7 @@ def certified_setting(certificate: Certificate, hedge_delay_s: float | None) -> 
     """Returns the setting that serves by ``certificate``."""
     if certificate.always_large:
         return Setting(ALWAYS_LARGE, None)
-    return Setting(_plain(certificate.thresholds), hedge_delay_s)
-
-
-def _plain(cuts: CertifiedCuts) -> Cuts:
-    return Cuts(
-        NEVER_DIRECT_MINI if cuts.direct_mini is None else cuts.direct_mini,
-        NEVER_DIRECT_LARGE if cuts.direct_large is None else cuts.direct_large,
-        cuts.min_p,
-    )
+    return Setting(Cuts.of(certificate.thresholds), hedge_delay_s)
 
 
 def _covers(proven: Cuts, asked: Cuts, method: Method) -> bool:
@@ -87,7 +79,7 @@ def _covers(proven: Cuts, asked: Cuts, method: Method) -> bool:
     """
     if asked in (proven, ALWAYS_LARGE):
         return True
-    if method != "binomial":
+    if method != "binomial" or asked.leeway != proven.leeway:
         return False
     verified = proven.min_p is None or (asked.min_p is not None and asked.min_p >= proven.min_p)
     return verified and asked.direct_mini >= proven.direct_mini and asked.direct_large >= proven.direct_large

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specroute.learn.certificate.evidence import losses
 from specroute.learn.certificate.options import CalibrateOptions
-from specroute.learn.certificate.path import COARSE, MAX_STEPS, fix_path, losses
+from specroute.learn.certificate.path import COARSE, MAX_STEPS, fix_path
 from specroute.learn.certificate.sequence import Trace
 from specroute.learn.play import play
 from specroute.predictor.certificate import Policy

@@ -57,7 +57,7 @@ def drawn(
         p_high=np.clip(p + 0.05, 0.0, 1.0),
         p_rescue=_sigmoid(ease + 1.0),
         verifier_p=verifier_p if has_verifier else np.full(count, np.nan),
-        leeway=np.random.default_rng(seed).choice([0.5, 1.0, 2.0], count),
+        tokens_at_stake=np.random.default_rng(seed).choice([50.0, 100.0, np.nan], count),
         passes=draw.random(count) > 0.03,
         answered=np.ones(count, dtype=np.bool_),
         mini_ok=mini_ok,

@@ -6,12 +6,10 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from specroute.predictor.verifier.features import FEATURE_NAMES, FEATURES_VERSION
-from specroute.predictor.verifier.leeway import Leeway
 from specroute.predictor.verifier.manifest import VerifierGolden, VerifierManifest
 
 AGREES = FEATURE_NAMES.index("result_is_last_sum")
 SYMBOLS = FEATURE_NAMES.index("prompt_symbols")
-STRAIGHT = Leeway()
 GOLDEN = VerifierGolden("Tell me a story.", "Once there was a fox.", 0.0, None, "open_ended")
 
 
@@ -49,7 +47,6 @@ def a_manifest(
     kinds: tuple[str, ...] = ("result", "confidence"),
     golden: tuple[VerifierGolden, ...] = (GOLDEN,),
     features_version: int = FEATURES_VERSION,
-    leeway: Leeway = STRAIGHT,
 ) -> VerifierManifest:
     return VerifierManifest(
         features_version=features_version,
@@ -61,7 +58,6 @@ def a_manifest(
         parity_max_abs_error=0.0,
         rows=300,
         auxiliary_rows=0,
-        leeway=leeway,
         metrics={},
         golden=golden,
     )

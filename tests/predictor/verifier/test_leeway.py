@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specroute.predictor.verifier.evidence import Evidence
-from specroute.predictor.verifier.leeway import MOST, Leeway, merit, merits, tokens_at_stake
+from specroute.predictor.verifier.leeway import MOST, STRAIGHT, Leeway, merit, merits, tokens_at_stake
 
 EXPONENTS = st.floats(0.0, 1.0)
 SHARES = st.floats(0.0, 1.0)
@@ -26,8 +26,9 @@ def test_a_typical_answer_has_no_leeway() -> None:
 
 
 def test_without_exponent_or_text_every_answer_is_held_to_the_same_cut() -> None:
-    assert Leeway(0.0, 10.0).of(Evidence("p", "a" * 9_000)) == 1.0
+    assert STRAIGHT.of(Evidence("p", "a" * 9_000)) == 1.0
     assert Leeway(1.0, 10.0).of(Evidence("p", None, mean_logprob=-0.1, output_tokens=500)) == 1.0
+    assert Leeway(1.0, 10.0).factors(np.array([np.nan, 20.0])).tolist() == [1.0, 2.0]
 
 
 @given(EXPONENTS, st.integers(0, 20_000), st.integers(0, 20_000))
@@ -37,7 +38,7 @@ def test_a_longer_answer_has_no_less_leeway_and_none_has_more_than_its_bounds(
     leeway = Leeway(exponent, 500.0)
     less, more = (leeway.of(Evidence("prompt", "a" * size)) for size in sorted((one, other)))
 
-    assert MOST**-exponent <= less <= more <= MOST**exponent
+    assert MOST**-exponent * (1.0 - 1e-12) <= less <= more <= MOST**exponent * (1.0 + 1e-12)
 
 
 @given(SHARES)
@@ -66,6 +67,6 @@ def test_the_merits_of_many_are_those_of_each(answers: list[tuple[float, float]]
 
 
 @pytest.mark.parametrize("changes", [{"exponent": -0.1}, {"exponent": 1.1}, {"typical_tokens": 0.0}])
-def test_a_leeway_out_of_range_is_refused_where_a_manifest_is_read(changes: dict[str, float]) -> None:
+def test_a_leeway_out_of_range_is_refused_where_a_certificate_is_read(changes: dict[str, float]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(changes, Leeway)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from specroute.predictor.artifact import MANIFEST_FILE, ModelArtifactError
+from specroute.predictor.verifier.leeway import Cut
 from specroute.predictor.verifier.loading import load_verifier, load_verifier_model
 from specroute.predictor.verifier.manifest import VERIFIER_FILE
 
@@ -24,8 +25,8 @@ def test_the_cut_is_the_models_own_unless_another_is_given() -> None:
     model = load_verifier_model(DEFAULT)
 
     assert model is not None
-    assert load_verifier(DEFAULT, min_p=None).min_p == model.manifest.min_p
-    assert load_verifier(DEFAULT, min_p=0.75).min_p == 0.75
+    assert load_verifier(DEFAULT, Cut()).min_p == model.manifest.min_p
+    assert load_verifier(DEFAULT, Cut(0.75)).min_p == 0.75
 
 
 def test_a_verifier_of_another_training_is_refused(folder: Path) -> None:
@@ -33,7 +34,7 @@ def test_a_verifier_of_another_training_is_refused(folder: Path) -> None:
     (folder / VERIFIER_FILE).write_bytes(graph[:-1] + bytes([graph[-1] ^ 1]))
 
     with pytest.raises(ModelArtifactError, match=r"verifier\.onnx: sha256 is"):
-        load_verifier(folder, min_p=None)
+        load_verifier(folder, Cut())
 
 
 def test_a_changed_description_of_it_is_refused_because_the_version_no_longer_fits(folder: Path) -> None:
@@ -42,4 +43,4 @@ def test_a_changed_description_of_it_is_refused_because_the_version_no_longer_fi
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest), "utf-8")
 
     with pytest.raises(ModelArtifactError, match="version"):
-        load_verifier(folder, min_p=None)
+        load_verifier(folder, Cut())

@@ -38,10 +38,8 @@ def test_a_better_prior_lets_the_same_answer_pass() -> None:
 
 
 def test_a_dear_answer_may_be_less_certain_than_a_cheap_one() -> None:
-    manifest = a_manifest(
-        leeway=Leeway(0.5, tokens_at_stake("What is six times seven?", "6 * 7 = 42. The answer is 42"))
-    )
-    verifier = Verifier(lambda _: 0.0, VerifierModel(a_graph(), manifest), 0.9)
+    leeway = Leeway(0.5, tokens_at_stake("What is six times seven?", "6 * 7 = 42. The answer is 42"))
+    verifier = Verifier(lambda _: 0.0, VerifierModel(a_graph(), a_manifest()), 0.9, leeway)
     cheap, dear = _said("6 * 7 = 42. The answer is 42"), _said(f"{'Let me see. ' * 20}6 * 7 = 42. The answer is 42")
 
     rejected, accepted = verifier.judge(_REQUEST, cheap), verifier.judge(_REQUEST, dear)
@@ -49,7 +47,6 @@ def test_a_dear_answer_may_be_less_certain_than_a_cheap_one() -> None:
     assert (rejected.kind, accepted.kind) == (VerdictKind.REJECT, VerdictKind.ACCEPT)
     assert (rejected.reason, accepted.reason) == ("unlikely", "worth_the_risk")
     assert rejected.p_accept == accepted.p_accept == pytest.approx(0.881, abs=1e-3)
-    assert (verifier.leeway(_REQUEST, cheap), verifier.leeway(_REQUEST, dear)) == (1.0, 2.0)
 
 
 def test_a_cheap_answer_above_the_cut_may_not_be_worth_its_risk() -> None:

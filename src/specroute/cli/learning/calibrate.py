@@ -216,6 +216,9 @@ def _lines(certificate: Certificate, out: Path, options: CalibrateOptions) -> It
     cuts, calibration = certificate.thresholds, certificate.calibration
     if not certificate.always_large:
         yield f"direct_mini {_cut(cuts.direct_mini)}, direct_large {_cut(cuts.direct_large)}, min_p {_cut(cuts.min_p)}"
+        if cuts.leeway.exponent:
+            bent = f"(tokens at stake / {cuts.leeway.typical_tokens:,.0f})^{cuts.leeway.exponent:g}"
+            yield f"min_p bends: the risk that it allows an answer is multiplied by {bent}"
         saved, loss = certificate.saved, certificate.loss
         yield (
             f"saved {saved.value:.1%} ({saved.lo:.1%} to {saved.hi:.1%}), loss {loss.value:.2%}, at most "

@@ -213,7 +213,7 @@ def _leave_out(run: Run, source: str, found: Found, learnt: Outcomes, report: Ca
 
 def _certified(run: Run) -> Cuts | None:
     from specroute.learn.evaluation.evaluate import EvaluationError
-    from specroute.learn.play import ALWAYS_LARGE, NEVER_DIRECT_LARGE, NEVER_DIRECT_MINI, Cuts
+    from specroute.learn.play import ALWAYS_LARGE, Cuts
     from specroute.predictor.artifact import read_manifest
     from specroute.predictor.certificate import read_certificate
 
@@ -225,12 +225,7 @@ def _certified(run: Run) -> Cuts | None:
     certificate.check(read_manifest(run.model).version)
     if certificate.always_large:
         return ALWAYS_LARGE
-    own = certificate.thresholds
-    return Cuts(
-        NEVER_DIRECT_MINI if own.direct_mini is None else own.direct_mini,
-        NEVER_DIRECT_LARGE if own.direct_large is None else own.direct_large,
-        own.min_p,
-    )
+    return Cuts.of(certificate.thresholds)
 
 
 def _document(run: Run, found: Found) -> dict[str, Any]:

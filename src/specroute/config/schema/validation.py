@@ -1,7 +1,7 @@
 """What judges answers: the validators, and what their abstentions count as."""
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
@@ -28,11 +28,18 @@ OnAbstain = Literal["accept", "reject"]
 
 _OWN_KEYS = {
     "confidence": ("quantile", "min_logprob", "min_mean_logprob", "min_stated", "min_tokens"),
-    VERIFIER: ("min_p", "model"),
+    VERIFIER: ("min_p", "leeway", "model"),
 }
 _WEBHOOK_KEYS = ("timeout_s", "contract", "api_key_env", "api_key_file")
 _USE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class LeewaySettings(Section):
+    """How the verifier's cut bends: the risk it allows times (tokens at stake / typical_tokens) ** exponent."""
+
+    exponent: Share
+    typical_tokens: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 class RuleValidatorSettings(Section):
@@ -50,6 +57,7 @@ class RuleValidatorSettings(Section):
         min_tokens: of ``confidence`` only: with fewer tokens it says nothing of the log-probabilities.
         min_p: of ``verifier`` only: an answer is rejected where its chance is below it, in [0, 1]; ``None``: as the
             model was certified.
+        leeway: of ``verifier`` only: lets a dear answer be less certain than a cheap one; ``None``: all alike.
         model: of ``verifier`` only: the model's folder; ``None``: the predictor's.
         timeout_s: of a webhook only: from connecting to the end of its reply.
         contract: of a webhook only: whether an answer that it rejects may never be delivered.
@@ -67,6 +75,7 @@ class RuleValidatorSettings(Section):
     min_stated: Share | None = 0.85
     min_tokens: Count = 20
     min_p: Share | None = None
+    leeway: LeewaySettings | None = None
     model: VerifierPath | None = None
     timeout_s: PositiveDurationS = Field(default=0.5, alias="timeout")
     contract: bool = False

@@ -25,10 +25,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from specroute.learn.scoring import ScoredRows
+    from specroute.predictor.certificate import Method
+
     Floats = NDArray[np.float64]
 
 _BISECTIONS = 30
 _MOST_BET = 0.98  # of the capital that a single loss could cost, so that one is never the ruin
+
+
+def losses(rows: ScoredRows, correct: Floats, method: Method) -> Floats:
+    """Returns float64[n]: failures (0 or 1) or the signed loss (-1, 0 or 1) of delivering what is ``correct``."""
+    signed = rows.large_ok - correct
+    return np.maximum(signed, 0.0) if method == "binomial" else signed
 
 
 def least_rows(alpha: float, delta: float) -> int:

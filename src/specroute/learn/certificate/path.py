@@ -5,6 +5,8 @@ path should be *nested* (a later policy delivers the mini's answer wherever an e
 only grow and no stumble ends the walk early), *fine* (the last policy that passes lies close to the border), and
 *efficient* (each step buys as much money as it can for the quality that it risks).
 
+The verifier's cut bends with an answer's price where that is worth it (``leeway``), alike on the whole path.
+
 All three cuts fall along the path, from a grid of quantiles. Among all monotone chains through that grid the chain with
 the largest area between its (saving, loss) curve and a cap on the loss is found by dynamic programming: one choice for
 the whole path, where a choice per level of loss would follow the noise of each. Compare Pareto testing
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from specroute.learn.certificate.evidence import losses
+from specroute.learn.certificate.leeway import choose_leeway
 from specroute.learn.certificate.split import cluster_weights
 from specroute.learn.play import NEVER_DIRECT_LARGE, NEVER_DIRECT_MINI, Cuts, play
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from specroute.learn.certificate.options import CalibrateOptions
     from specroute.learn.scoring import ScoredRows
     from specroute.predictor.certificate import Method
+    from specroute.predictor.verifier.leeway import Leeway
 
     Floats = NDArray[np.float64]
     Axes = tuple[list[float], list[float | None], list[float]]
@@ -63,12 +68,6 @@ class Grid:
     loss: Floats
 
 
-def losses(rows: ScoredRows, correct: Floats, method: Method) -> Floats:
-    """Returns float64[n]: failures (0 or 1) or the signed loss (-1, 0 or 1) of delivering what is ``correct``."""
-    signed = rows.large_ok - correct
-    return np.maximum(signed, 0.0) if method == "binomial" else signed
-
-
 def fix_path(rows: ScoredRows, options: CalibrateOptions, fineness: Fineness = FINE) -> tuple[Cuts, ...]:
     """Returns the path, most conservative first; always-large itself is not on it.
 
@@ -77,7 +76,8 @@ def fix_path(rows: ScoredRows, options: CalibrateOptions, fineness: Fineness = F
         options: which loss is kept small, and which cuts there are.
         fineness: of the grid that is searched.
     """
-    grid = _measure(rows, _axes(rows, options, fineness), options.method)
+    leeway = choose_leeway(rows, options)
+    grid = _measure(rows, _axes(rows, options, fineness, leeway), leeway, options.method)
     chain = _best_chain(grid, _CAP * options.alpha)
     rising = _rising(grid, chain)
     fine = _refined([grid.cuts[at] for at in rising], [float(grid.loss[at]) for at in rising], options.alpha)
@@ -86,13 +86,14 @@ def fix_path(rows: ScoredRows, options: CalibrateOptions, fineness: Fineness = F
     return tuple(fine)
 
 
-def _axes(rows: ScoredRows, options: CalibrateOptions, fineness: Fineness) -> Axes:
+def _axes(rows: ScoredRows, options: CalibrateOptions, fineness: Fineness, leeway: Leeway) -> Axes:
     """Returns the levels of direct_mini, min_p and direct_large, from the most conservative on."""
     if options.policy == "direct":
         levels = fineness.direct_mini * fineness.direct_large
         return [NEVER_DIRECT_MINI, *_falling(rows.p_low, levels)], [None], [1.0]
     mini = [] if options.policy == "cascade" else _falling(rows.p_low, fineness.direct_mini)
-    scored = rows.merit[~np.isnan(rows.merit)]
+    merit = rows.merit(leeway)
+    scored = merit[~np.isnan(merit)]
     large = [1.0, *_falling(rows.p_high, fineness.direct_large), NEVER_DIRECT_LARGE]
     verified: list[float | None] = [*_falling(scored, fineness.min_p)] if scored.size else [1.0]
     return [NEVER_DIRECT_MINI, *mini], verified, large
@@ -104,14 +105,14 @@ def _falling(values: Floats, count: int) -> list[float]:
     return sorted({round(float(level), _DECIMALS) for level in levels}, reverse=True)
 
 
-def _measure(rows: ScoredRows, axes: Axes, method: Method) -> Grid:
+def _measure(rows: ScoredRows, axes: Axes, leeway: Leeway, method: Method) -> Grid:
     weights = cluster_weights(rows.groups)
     weights = weights / weights.sum()
     large_usd = float(weights @ rows.large_cost_usd)
     shape = tuple(len(axis) for axis in axes)
     cuts, saved, loss = np.empty(shape, dtype=np.object_), np.empty(shape), np.empty(shape)
     for at in product(*(range(size) for size in shape)):
-        policy = Cuts(axes[0][at[0]], axes[2][at[2]], axes[1][at[1]])
+        policy = Cuts(axes[0][at[0]], axes[2][at[2]], axes[1][at[1]], leeway)
         played = play(rows, policy)
         cuts[at] = policy
         saved[at] = 1.0 - float(weights @ played.cost_usd) / large_usd
@@ -178,4 +179,4 @@ def _between(before: Cuts, after: Cuts, share: float) -> Cuts:
         mini = after.direct_mini
     if before.direct_large < 0.0:
         large = before.direct_large
-    return Cuts(mini, large, min_p)
+    return Cuts(mini, large, min_p, after.leeway)

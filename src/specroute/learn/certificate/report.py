@@ -114,7 +114,7 @@ def _deployed(finding: Finding) -> Deployed:
 def _cuts(cuts: Cuts) -> CertifiedCuts:
     """Returns the cuts with ``None`` for never."""
     mini = None if cuts.direct_mini > 1.0 else cuts.direct_mini
-    return CertifiedCuts(mini, None if cuts.direct_large < 0.0 else cuts.direct_large, cuts.min_p)
+    return CertifiedCuts(mini, None if cuts.direct_large < 0.0 else cuts.direct_large, cuts.min_p, cuts.leeway)
 
 
 def _steps(finding: Finding, delta: float) -> tuple[PathStep, ...]:

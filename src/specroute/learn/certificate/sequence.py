@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specroute.learn.certificate.evidence import best_bet, betting_p_value, binomial_p_value
-from specroute.learn.certificate.path import losses
+from specroute.learn.certificate.evidence import best_bet, betting_p_value, binomial_p_value, losses
 from specroute.learn.certificate.split import cluster_weights
 from specroute.learn.play import play
 

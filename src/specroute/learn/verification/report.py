@@ -49,7 +49,7 @@ def _figures(labels: NDArray[np.float64], p: NDArray[np.float64]) -> dict[str, A
 
 
 def cut_that_keeps(
-    share: float, mini: NDArray[np.float64], large: NDArray[np.float64], merit: NDArray[np.float64]
+    share: float, mini: NDArray[np.float64], large: NDArray[np.float64], p: NDArray[np.float64]
 ) -> float | None:
     """Returns the lowest cut at which minis that pass it, and larges elsewhere, keep ``share`` of always-large.
 
@@ -57,37 +57,37 @@ def cut_that_keeps(
         share: in (0, 1].
         mini: float64[n], 1 where the mini's answer was acceptable.
         large: float64[n], the same of the large model's.
-        merit: float64[n]; NaN where the verifier abstains, which sends the request to the large model.
+        p: float64[n]; NaN where the verifier abstains, which sends the request to the large model.
 
     Returns:
-        A cut that is some answer's merit, or ``None`` where none of them keeps as much.
+        A cut that is some answer's p, or ``None`` where none of them keeps as much.
     """
-    order = np.argsort(-np.where(np.isnan(merit), -1.0, merit), kind="stable")
-    order = order[~np.isnan(merit[order])]
+    order = np.argsort(-np.where(np.isnan(p), -1.0, p), kind="stable")
+    order = order[~np.isnan(p[order])]
     kept = large.sum() + np.cumsum(mini[order] - large[order])
-    is_last_of_its_merit = np.append(merit[order][1:] < merit[order][:-1], True)[: order.size]
-    enough = np.flatnonzero((kept >= share * large.sum()) & is_last_of_its_merit)
-    return float(merit[order][enough[-1]]) if enough.size else None
+    is_last_of_its_p = np.append(p[order][1:] < p[order][:-1], True)[: order.size]
+    enough = np.flatnonzero((kept >= share * large.sum()) & is_last_of_its_p)
+    return float(p[order][enough[-1]]) if enough.size else None
 
 
 def operating_points(
-    kinds: NDArray[np.int64], labels: NDArray[np.float64], merit: NDArray[np.float64], min_p: float
+    kinds: NDArray[np.int64], labels: NDArray[np.float64], p: NDArray[np.float64], min_p: float
 ) -> dict[str, OperatingPoint]:
     """Returns what the cut ``min_p`` does to answers of each kind; an abstention is not counted as either."""
     found = {}
     for kind in Kind:
         part = kinds == kind
         if part.any():
-            found[kind.name.lower()] = _point(labels[part], merit[part], min_p)
+            found[kind.name.lower()] = _point(labels[part], p[part], min_p)
     return found
 
 
-def _point(labels: NDArray[np.float64], merit: NDArray[np.float64], min_p: float) -> OperatingPoint:
-    judged = ~np.isnan(merit)
+def _point(labels: NDArray[np.float64], p: NDArray[np.float64], min_p: float) -> OperatingPoint:
+    judged = ~np.isnan(p)
     right, wrong = judged & (labels > 0.5), judged & (labels < 0.5)
     return OperatingPoint(
         rows=int(labels.size),
-        sensitivity=round(float((merit[right] >= min_p).mean()), 6) if right.any() else None,
-        specificity=round(float((merit[wrong] < min_p).mean()), 6) if wrong.any() else None,
+        sensitivity=round(float((p[right] >= min_p).mean()), 6) if right.any() else None,
+        specificity=round(float((p[wrong] < min_p).mean()), 6) if wrong.any() else None,
         abstained=round(1.0 - float(judged.mean()), 6),
     )

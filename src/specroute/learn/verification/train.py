@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # a
 
 from specroute.learn.metrics import auroc, log_loss
 from specroute.learn.verification.golden import GOLDEN_ANSWERS
-from specroute.learn.verification.leeway import Answers, choose_leeway
 from specroute.learn.verification.out_of_fold import cross_validated, limits_of, score_with, stacked, train_members
 from specroute.learn.verification.parts.forest import Settings
 from specroute.learn.verification.parts.graph import to_onnx
@@ -23,7 +22,6 @@ from specroute.learn.verification.report import by_source, cut_that_keeps, opera
 from specroute.learn.verification.samples import collect
 from specroute.predictor.verifier.evidence import Evidence
 from specroute.predictor.verifier.features import FEATURE_NAMES, FEATURES_VERSION, Kind, Measured
-from specroute.predictor.verifier.leeway import merits
 from specroute.predictor.verifier.manifest import VerifierGolden, VerifierManifest
 from specroute.predictor.verifier.model import GOLDEN_TOLERANCE, VerifierModel
 
@@ -139,8 +137,6 @@ def _train(
     unfamiliar = best.scores.distance > np.array([limits.get(kind, np.inf) for kind in own.kinds.tolist()])
     judged = np.where(unfamiliar, np.nan, best.p)
 
-    choice = choose_leeway(Answers.of([rows[index] for index in own.rows.tolist()], judged), seed, MIN_ROWS)
-
     report("verifier: exporting and comparing")
     graph = to_onnx(trained.ensembles, best.stack, trained.regions, {Kind(each): limits[each] for each in limits})
     tried = tuple(each.tried for each in found)
@@ -148,20 +144,18 @@ def _train(
         "by_source": by_source([rows[index].source for index in own.rows], own.labels, judged, own.kinds),
         "stack": _described(best.stack, trained),
         "tried": [msgspec.to_builtins(each) for each in tried],
-        "leeway": [{"exponent": exponent, "area": area, "error": error} for exponent, area, error in choice.areas],
     }
-    merit = merits(judged, np.array([choice.leeway.of(_evidence(rows[index])) for index in own.rows.tolist()]))
-    bare = _manifest(samples, merit, trained, metrics, _default_cut(rows, own, merit))
+    bare = _manifest(samples, judged, trained, metrics, _default_cut(rows, own, judged))
     model = VerifierModel(graph, bare)
     error = _parity(model, own, priors, best.stack.p(score_with(trained.ensembles, own), priors, own.kinds))
-    manifest = msgspec.structs.replace(bare, parity_max_abs_error=error, golden=_golden(model), leeway=choice.leeway)
+    manifest = msgspec.structs.replace(bare, parity_max_abs_error=error, golden=_golden(model))
     out_of_fold = np.full(len(rows), np.nan)
     out_of_fold[own.rows] = judged
     return TrainedVerifier(graph, manifest, out_of_fold, error, metrics, tried)
 
 
 def _manifest(
-    samples: Samples, merit: NDArray[np.float64], trained: Members, metrics: dict[str, Any], min_p: float
+    samples: Samples, judged: NDArray[np.float64], trained: Members, metrics: dict[str, Any], min_p: float
 ) -> VerifierManifest:
     """Returns the manifest without what only the loaded graph can tell: parity and golden vectors."""
     own = samples.take(samples.is_own)
@@ -171,7 +165,7 @@ def _manifest(
         kinds=tuple(sorted(kind.name.lower() for kind in trained.ensembles)),
         novelty_limit=1.0,
         min_p=min_p,
-        operating_points=operating_points(own.kinds, own.labels, merit, min_p),
+        operating_points=operating_points(own.kinds, own.labels, judged, min_p),
         parity_max_abs_error=0.0,
         rows=own.labels.size,
         auxiliary_rows=samples.labels.size - own.labels.size,
@@ -180,7 +174,7 @@ def _manifest(
     )
 
 
-def _default_cut(rows: Sequence[Outcome], own: Samples, merit: NDArray[np.float64]) -> float:
+def _default_cut(rows: Sequence[Outcome], own: Samples, judged: NDArray[np.float64]) -> float:
     """Returns the cut that keeps 98 % of the large model's quality out of fold, on answers with text where possible."""
     large = [rows[index].large_correct for index in own.rows.tolist()]
     known = np.array([each is not None for each in large])
@@ -188,12 +182,8 @@ def _default_cut(rows: Sequence[Outcome], own: Samples, merit: NDArray[np.float6
     part = np.flatnonzero(with_text if with_text.sum() >= MIN_ROWS else known)
     if part.size < MIN_ROWS:
         return MIN_P
-    cut = cut_that_keeps(QUALITY_KEPT, own.labels[part], np.array([float(bool(large[i])) for i in part]), merit[part])
+    cut = cut_that_keeps(QUALITY_KEPT, own.labels[part], np.array([float(bool(large[i])) for i in part]), judged[part])
     return MIN_P if cut is None else round(cut, 6)
-
-
-def _evidence(row: Outcome) -> Evidence:
-    return Evidence(row.prompt, row.mini_response)
 
 
 def _described(stack: Stack, trained: Members) -> dict[str, dict[str, float]]:

@@ -2,13 +2,13 @@
 
 To accept an answer risks that it is wrong; to reject it pays for the dearer call. A wrong answer does the same harm
 whatever it cost, so the risk worth taking grows with the price of the call that it saves (cost-sensitive decisions:
-Elkan, The foundations of cost-sensitive learning, IJCAI 2001). A verifier whose chances are well calibrated would take
-risk in proportion; how far to go with one that is not is measured when it is trained (``exponent``).
+Elkan, The foundations of cost-sensitive learning, IJCAI 2001). With chances that are exactly right it would grow in
+proportion; how far to go with those of a model is measured when a certificate is made.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specroute.predictor.verifier.evidence import Evidence
+
+    Floats = NDArray[np.float64]
 
 OUTPUT_TO_INPUT = 4.0
 """What a token of an answer costs in tokens of a prompt: list prices of 2024 to 2026 have 4 to 5."""
@@ -36,7 +38,7 @@ class Leeway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         exponent: 0: every answer is held to the same cut; 1: risk in proportion to price.
-        typical_tokens: at stake with an answer whose leeway is 1.
+        typical_tokens: at stake with an answer whose factor is 1.
     """
 
     exponent: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
@@ -46,16 +48,36 @@ class Leeway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Returns the factor, within ``MOST ** -exponent`` and ``MOST ** exponent``; 1 without the answer's text."""
         if self.exponent == 0.0 or evidence.answer is None:
             return 1.0
-        size = tokens_at_stake(evidence.prompt, evidence.answer) / self.typical_tokens
-        return float(min(MOST, max(1.0 / MOST, size)) ** self.exponent)
+        return float(self.factors(np.array([tokens_at_stake(evidence.prompt, evidence.answer)]))[0])
+
+    def factors(self, tokens: Floats) -> Floats:
+        """Returns the factor of each answer, float64[n], from the tokens at stake; 1 where those are NaN."""
+        size = np.clip(tokens / self.typical_tokens, 1.0 / MOST, MOST) ** self.exponent
+        return np.where(np.isnan(size), 1.0, size)
 
 
-def merit(p: float, leeway: float) -> float:
-    """Returns what is held against a cut, in [0, 1]: p, with its risk 1 - p divided by ``leeway``."""
-    return max(0.0, p + (1.0 - p) * (1.0 - 1.0 / leeway))  # p itself, to the last bit, where leeway is 1
+STRAIGHT = Leeway()
+"""The same cut for every answer."""
 
 
-def merits(p: NDArray[np.float64], leeway: NDArray[np.float64]) -> NDArray[np.float64]:
+class Cut(NamedTuple):
+    """Which answers the verifier accepts.
+
+    Attributes:
+        min_p: the least merit, in [0, 1]; ``None``: the model's own cut.
+        leeway: bends it with an answer's price.
+    """
+
+    min_p: float | None = None
+    leeway: Leeway = STRAIGHT
+
+
+def merit(p: float, factor: float) -> float:
+    """Returns what is held against a cut, in [0, 1]: p, with its risk 1 - p divided by ``factor``."""
+    return max(0.0, p + (1.0 - p) * (1.0 - 1.0 / factor))  # p itself, to the last bit, where the factor is 1
+
+
+def merits(p: Floats, factors: Floats) -> Floats:
     """Returns ``merit`` of each answer, float64[n]; NaN where p is."""
-    found: NDArray[np.float64] = np.maximum(0.0, p + (1.0 - p) * (1.0 - 1.0 / leeway))
+    found: Floats = np.maximum(0.0, p + (1.0 - p) * (1.0 - 1.0 / factors))
     return found

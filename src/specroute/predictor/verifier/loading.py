@@ -15,13 +15,15 @@ from specroute.predictor.verifier.validator import Verifier
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from specroute.predictor.verifier.leeway import Cut
 
-def load_verifier(folder: Path, *, min_p: float | None) -> Verifier:
+
+def load_verifier(folder: Path, cut: Cut) -> Verifier:
     """Returns the validator that a service asks.
 
     Args:
         folder: what ``specroute train`` wrote.
-        min_p: the cut, in [0, 1]; ``None``: the one that the model was written with.
+        cut: where its ``min_p`` is ``None``, that which the model was written with.
 
     Raises:
         ModelArtifactError: the folder does not load, or has no verifier.
@@ -33,8 +35,8 @@ def load_verifier(folder: Path, *, min_p: float | None) -> Verifier:
             "the model has no verifier",
             "train one from outcomes with answers (*_response), or remove the validator 'verifier'",
         )
-    cut = model.manifest.min_p if min_p is None else min_p
-    return Verifier(load_scorer(folder, read_manifest(folder)).logit, model, cut)
+    min_p = model.manifest.min_p if cut.min_p is None else cut.min_p
+    return Verifier(load_scorer(folder, read_manifest(folder)).logit, model, min_p, cut.leeway)
 
 
 def load_verifier_model(folder: Path) -> VerifierModel | None:

@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from specroute.predictor.verifier.leeway import Leeway
-
 VERIFIER_FILE = "verifier.onnx"
 VERIFIER_KEY = "verifier"
 
@@ -49,14 +47,13 @@ class VerifierManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         features: the names of what the graph reads, in order.
         kinds: names of the kinds of answers that it judges; on any other it abstains.
         novelty_limit: the largest distance from what was learnt from at which it still judges, > 0.
-        min_p: the default cut: an answer whose merit is less is rejected.
+        min_p: the default cut: an answer with less is rejected.
         operating_points: kind -> what that cut does.
         parity_max_abs_error: the largest difference between exported and trained probabilities.
         rows: recorded answers of the own pair that were learnt from.
         auxiliary_rows: answers of other models that were learnt from beside them.
         metrics: what was measured out of fold; read by people and reports, never by the service.
         golden: checked at load.
-        leeway: how the cut bends with an answer's price.
     """
 
     features_version: int
@@ -70,4 +67,3 @@ class VerifierManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auxiliary_rows: _Count
     metrics: dict[str, Any]  # the border of JSON
     golden: Annotated[tuple[VerifierGolden, ...], msgspec.Meta(min_length=1)]
-    leeway: Leeway = Leeway()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from specroute.core.outcome import Verdict, VerdictKind
 from specroute.predictor.verifier.evidence import evidence_of
-from specroute.predictor.verifier.leeway import merit
+from specroute.predictor.verifier.leeway import STRAIGHT, merit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from specroute.core.outcome import Completion
     from specroute.core.request import RouteRequest
+    from specroute.predictor.verifier.leeway import Leeway
     from specroute.predictor.verifier.model import VerifierModel
 
 _LOG = logging.getLogger(__name__)
@@ -23,9 +24,9 @@ WORTH_THE_RISK, NOT_WORTH_THE_RISK = "worth_the_risk", "not_worth_the_risk"
 NAME = "verifier"
 
 
-def verdict_of(p: float, leeway: float, min_p: float) -> Verdict:
-    """Returns what the cut ``min_p`` makes of an answer's chance ``p``; the reason says where ``leeway`` decided it."""
-    if merit(p, leeway) >= min_p:
+def verdict_of(p: float, factor: float, min_p: float) -> Verdict:
+    """Returns what the cut ``min_p`` makes of an answer's chance ``p``; the reason says where ``factor`` decided it."""
+    if merit(p, factor) >= min_p:
         return Verdict(NAME, VerdictKind.ACCEPT, LIKELY if p >= min_p else WORTH_THE_RISK, p_accept=p)
     return Verdict(NAME, VerdictKind.REJECT, NOT_WORTH_THE_RISK if p >= min_p else UNLIKELY, p_accept=p)
 
@@ -45,7 +46,9 @@ class Verifier:
     is_contract = False
     is_learnt = True
 
-    def __init__(self, predictor_logit: Callable[[str], float], model: VerifierModel, min_p: float) -> None:
+    def __init__(
+        self, predictor_logit: Callable[[str], float], model: VerifierModel, min_p: float, leeway: Leeway = STRAIGHT
+    ) -> None:
         """Wires the model to the prompt's prior.
 
         Args:
@@ -53,6 +56,7 @@ class Verifier:
                 none.
             model: the loaded verifier.
             min_p: the cut, in [0, 1].
+            leeway: bends it with an answer's price.
 
         Raises:
             ValueError: ``min_p`` is out of its range.
@@ -62,6 +66,7 @@ class Verifier:
         self._predictor_logit = predictor_logit
         self._model = model
         self.min_p = min_p
+        self.leeway = leeway
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:
         """Returns ACCEPT or REJECT with ``p_accept``, or ABSTAIN."""
@@ -73,8 +78,4 @@ class Verifier:
             return Verdict(self.name, VerdictKind.ABSTAIN, ERROR)
         if assessment.p is None:
             return Verdict(self.name, VerdictKind.ABSTAIN, assessment.reason)
-        return verdict_of(assessment.p, self._model.manifest.leeway.of(evidence), self.min_p)
-
-    def leeway(self, request: RouteRequest, completion: Completion) -> float:
-        """Returns the factor on the risk that ``min_p`` allows this answer."""
-        return self._model.manifest.leeway.of(evidence_of(request, completion))
+        return verdict_of(assessment.p, self.leeway.of(evidence), self.min_p)

@@ -75,7 +75,7 @@ def fates(rows: ScoredRows, cuts: Cuts) -> Fates:
     """Returns int8[n]: the ``Fate`` of each row, what ``learn.play`` decides, without the rest."""
     is_mini = rows.p_low >= cuts.direct_mini
     is_large = ~is_mini & (rows.p_high <= cuts.direct_large)
-    kept = rows.passes if cuts.min_p is None else rows.passes & (rows.merit >= cuts.min_p)
+    kept = rows.passes if cuts.min_p is None else rows.passes & (rows.merit(cuts.leeway) >= cuts.min_p)
     fate = np.where(kept, _KEPT, _RAISED)
     fate[is_mini] = _MINI_ALONE
     fate[is_large] = _LARGE_ALONE

@@ -9,6 +9,7 @@ from specroute.learn.play import ALWAYS_LARGE, ALWAYS_MINI
 
 if TYPE_CHECKING:
     from specroute.learn.metrics import Figure
+    from specroute.predictor.verifier.leeway import Leeway
     from specroute.tuning.findings import Effect, Setting
 
 DASH = "-"
@@ -34,8 +35,14 @@ def setting_in_words(setting: Setting | None) -> str:
         return "all to mini"
     mini = "never mini alone" if cuts.direct_mini > 1.0 else f"mini alone from p {cuts.direct_mini:.3g}"
     large = "never large alone" if cuts.direct_large < 0.0 else f"large alone to p {cuts.direct_large:.3g}"
-    verifier = "no verifier" if cuts.min_p is None else f"mini's answer kept from {cuts.min_p:.3g}"
+    verifier = "no verifier" if cuts.min_p is None else f"mini's answer kept from {cuts.min_p:.3g}{_bent(cuts.leeway)}"
     return f"{mini}, {large}; between: {verifier}, large {delay_in_words(setting.hedge_delay_s)}"
+
+
+def _bent(leeway: Leeway) -> str:
+    """Returns how the cut bends; "": it does not."""
+    bent = f" (its risk times (tokens / {leeway.typical_tokens:,.0f})^{leeway.exponent:g})"
+    return bent if leeway.exponent else ""
 
 
 def delay_in_words(seconds: float | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from specroute.learn.metrics import CONFIDENCE, Figure
 from specroute.tuning.findings import Effect
 
@@ -70,7 +72,7 @@ def _targets(targets: Targets) -> dict[str, Any]:
 def _setting(setting: Setting | None) -> dict[str, Any] | None:
     if setting is None:
         return None
-    return {**asdict(setting.cuts), "hedge_delay_s": setting.hedge_delay_s}
+    return {**msgspec.to_builtins(setting.cuts), "hedge_delay_s": setting.hedge_delay_s}
 
 
 def _optimum(optimum: Optimum) -> dict[str, Any]:

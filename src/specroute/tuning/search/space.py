@@ -80,7 +80,7 @@ def _min_ps(rows: ScoredRows) -> list[float | None]:
 
 
 def _verified(rows: ScoredRows) -> Floats:
-    verified: Floats = rows.merit[~np.isnan(rows.merit)]
+    verified: Floats = rows.verifier_p[~np.isnan(rows.verifier_p)]
     return verified
 
 

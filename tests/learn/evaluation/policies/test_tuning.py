@@ -31,7 +31,7 @@ def test_every_point_of_a_sweep_is_what_its_threshold_plays(seed: int) -> None:
     pointed = with_score(rows, rows.p)
     for sweep, cuts_at, scores, of in (
         (prompt_sweep(pointed, pointed.p), prompt_cuts, np.unique(rows.p), pointed),
-        (cascade_sweep(rows), cascade_cuts, np.unique(rows.merit[~np.isnan(rows.merit)]), rows),
+        (cascade_sweep(rows), cascade_cuts, np.unique(rows.verifier_p[~np.isnan(rows.verifier_p)]), rows),
     ):
         points = sweep.points(np.ones((1, 40)))
         last = [*scores, 1.05]

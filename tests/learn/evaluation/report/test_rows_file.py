@@ -8,7 +8,6 @@ from pyarrow import parquet
 
 from specroute.learn.evaluation.report.rows_file import write_rows
 from specroute.learn.metrics import auroc
-from specroute.predictor.verifier.leeway import merit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 _PROMISED = {
     *("prompt_id", "pair", "p_accept", "p_low", "p_high", "verifier_p", "plan", "delivered_tier", "delivered_correct"),
-    *("leeway", "cost_usd", "waste_usd", "policy", "source", "group_id", "mini_correct", "large_correct"),
+    *("tokens_at_stake", "cost_usd", "waste_usd", "policy", "source", "group_id", "mini_correct", "large_correct"),
     *("mini_cost_usd", "large_cost_usd"),
 }
 
@@ -77,8 +76,7 @@ def test_what_was_decided_is_told_row_by_row(measured: Evaluation, tmp_path: Pat
         assert set(columns["plan"][columns["policy"] == name]) == words
     certified = columns["policy"] == "certified"
     to_large = columns["delivered_tier"][certified] == "large"
-    judged = zip(columns["verifier_p"][certified], columns["leeway"][certified], strict=True)
-    accepted = np.array([p is not None and merit(p, leeway) >= 0.5 for p, leeway in judged])
+    accepted = np.array([p is not None and p >= 0.5 for p in columns["verifier_p"][certified]])
     assert (to_large == ~(accepted & columns["passes"][certified])).all()
     right = np.where(to_large, columns["large_correct"][certified], columns["mini_correct"][certified])
     assert (columns["delivered_correct"][certified] == right).all()

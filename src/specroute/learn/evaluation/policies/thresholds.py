@@ -63,7 +63,7 @@ def prompt_sweep(rows: ScoredRows, score: Floats) -> Sweep:
 
 def cascade_sweep(rows: ScoredRows) -> Sweep:
     """Returns the curve of ``cascade_cuts`` as played; a row without a verdict always goes to the large model."""
-    score = np.where(np.isnan(rows.merit), -1.0, rows.merit)
+    score = np.where(np.isnan(rows.verifier_p), -1.0, rows.verifier_p)
     return Sweep(score, _state(play(rows, cascade_cuts(ALL))), _state(play(rows, cascade_cuts(NONE))))
 
 

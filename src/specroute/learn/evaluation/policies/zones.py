@@ -40,10 +40,9 @@ def zone_grid(rows: ScoredRows) -> tuple[list[Cuts], Floats, Floats]:
     cuts: list[Cuts] = []
     quality: list[Floats] = []
     cost: list[Floats] = []
-    merit = rows.merit
-    is_verified = ~np.isnan(merit)
-    min_ps = _quantiles(merit[is_verified], VERIFIER_STEPS, (ALL, NONE))
-    bins = np.searchsorted(min_ps, np.where(is_verified, merit, -1.0), side="right")
+    is_verified = ~np.isnan(rows.verifier_p)
+    min_ps = _quantiles(rows.verifier_p[is_verified], VERIFIER_STEPS, (ALL, NONE))
+    bins = np.searchsorted(min_ps, np.where(is_verified, rows.verifier_p, -1.0), side="right")
     for direct_mini in _quantiles(rows.p_low, ZONE_STEPS, (NEVER_DIRECT_MINI,)):
         for direct_large in _quantiles(rows.p_high, ZONE_STEPS, (NEVER_DIRECT_LARGE,)):
             if direct_large >= direct_mini:

@@ -57,7 +57,7 @@ def _about(rows: ScoredRows) -> dict[str, Any]:
         "p_high": rows.p_high,
         "p_rescue": rows.p_rescue,
         "verifier_p": pyarrow.array(rows.verifier_p, mask=np.isnan(rows.verifier_p)),
-        "leeway": rows.leeway,
+        "tokens_at_stake": pyarrow.array(rows.tokens_at_stake, mask=np.isnan(rows.tokens_at_stake)),
         "passes": rows.passes,
         "answered": rows.answered,
         "out_of_fold": rows.out_of_fold,

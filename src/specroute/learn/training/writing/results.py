@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from specroute.learn.training.writing.tables import number, percent, table, with_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from specroute.predictor.artifact import Manifest
 
 _METHODS = {
@@ -161,26 +159,6 @@ def _intents(intents: dict[str, Any] | None) -> str:
     )
 
 
-def _leeway(verifier: Mapping[str, Any]) -> str:
-    tried = verifier["metrics"].get("leeway", [])
-    if not tried:
-        return "The cut is the same for answers of every length: too few have text and both grades to tell."
-    exponent = verifier["leeway"]["exponent"]
-    chosen = (
-        f"It bends: the risk that it allows is (tokens at stake / {verifier['leeway']['typical_tokens']:,.0f}) to the "
-        f"power of {exponent:g}, where a quarter to four times the typical tokens count: a dear answer may be less "
-        "certain than a cheap one."
-        if exponent
-        else "It is the same for answers of every length."
-    )
-    rows = [(f"{item['exponent']:g}", number(item["area"]), number(item["error"])) for item in tried]
-    return f"""{chosen} A cut that bends with an answer's price is used where the best of these areas (money saved,
-weighed by how far the failures are below 4 %; out of fold) is more than three standard errors larger than that of a
-straight one; then it is the smallest exponent within one standard error of the best:
-
-{table(("exponent", "area", "standard error of the gain"), rows)}"""
-
-
 def _verifier(manifest: Manifest) -> str:
     verifier = manifest.verifier
     if verifier is None:
@@ -219,8 +197,6 @@ of which only the confidence was recorded.
 What the cut {verifier["min_p"]:g} does to each kind of answer:
 
 {table(("kind", "rows", "sensitivity", "specificity", "abstained"), points)}
-
-{_leeway(verifier)}
 
 It abstains on open-ended tasks (no grade of such answers was learnt from), on empty answers, on a fault of its own, and
 on an answer further than {verifier["novelty_limit"]:.2f} from all that it learnt from. Parity with the training
