@@ -13,7 +13,7 @@ from specroute.app.refused import SettingRefused
 from specroute.config import parse_settings
 from specroute.policy.planner import Always, Thresholds
 from specroute.predictor.certificate import CertifiedCuts, Requires, read_certificate, write_certificate
-from specroute.predictor.verifier.leeway import Cut
+from specroute.predictor.verifier.leeway import Cut, Leeway
 from tests.fakes import LARGE, MINI, FixedPredictor
 from tests.predictor.test_certificate import certificate
 
@@ -67,6 +67,12 @@ def test_the_certified_cuts_replace_those_of_the_configuration(tmp_path: Path) -
     assert deciding.planner([MINI, LARGE]).certificate == read_certificate(tmp_path / "certificate.json").sha256[:12]
 
 
+def test_a_certified_cut_comes_with_its_leeway(tmp_path: Path) -> None:
+    bent = but(certificate(), thresholds=CertifiedCuts(None, 0.2, 0.8, Leeway(0.5, 470.0)))
+
+    assert decided(tmp_path, bent).cut == Cut(0.8, Leeway(0.5, 470.0))
+
+
 def test_where_nothing_could_be_certified_everything_goes_to_the_strongest_tier(tmp_path: Path) -> None:
     nothing = but(certificate(), always_large=True, thresholds=CertifiedCuts(None, 1.0, None))
 
@@ -89,6 +95,7 @@ def test_a_certificate_is_about_two_tiers(tmp_path: Path) -> None:
         (["complete"], "add {name: verifier, on_abstain: reject}"),
         ([{"name": "verifier"}], "write on_abstain: reject"),
         ([VERIFIER | {"min_p": 0.5}], "comes from policy.certificate; remove it here"),
+        ([VERIFIER | {"leeway": {"exponent": 0.5, "typical_tokens": 9.0}}], "comes from policy.certificate; remove it"),
     ],
 )
 def test_a_certificate_that_verifies_needs_the_verifier_as_it_was_certified(

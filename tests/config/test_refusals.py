@@ -256,6 +256,14 @@ REST = [
         "validation.validators[0].use: 'a.b' names no attribute; write package.module:attribute",
     ),
     (
+        "validation: {validators: [{name: complete, leeway: {exponent: 0.5, typical_tokens: 9}}]}",
+        "validation.validators[0].leeway: belongs to the validator 'verifier'; remove it",
+    ),
+    (
+        "validation: {validators: [{name: verifier, model: ., leeway: {exponent: 2, typical_tokens: 9}}]}",
+        "validation.validators[0].leeway.exponent: 2 is too large; write 1 or less",
+    ),
+    (
         "validation: {validators: [{name: complete, min_p: 0.5}]}",
         "validation.validators[0].min_p: belongs to the validator 'verifier'; remove it",
     ),

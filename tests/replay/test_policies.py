@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from specroute.predictor.certificate import write_certificate
+from specroute.config.schema.validation import LeewaySettings
+from specroute.predictor.certificate import CertifiedCuts, write_certificate
+from specroute.predictor.verifier.leeway import Leeway
 from specroute.replay.answers import ReplayError
 from specroute.replay.comparison import Comparison, World
 from specroute.replay.policies import BASELINES, baselines, mini_p95_s
@@ -156,7 +158,8 @@ def test_the_fixed_hedge_waits_for_the_slowest_twentieth_of_the_minis_answers() 
 
 
 def test_baselines_of_a_certified_config_have_the_certified_cuts(tmp_path: Path) -> None:
-    write_certificate(tmp_path / "certificate.json", certificate())
+    bent = CertifiedCuts(None, 0.2, 0.8, Leeway(0.5, 470.0))
+    write_certificate(tmp_path / "certificate.json", msgspec.structs.replace(certificate(), thresholds=bent))
     own = settings(
         predictor={"model": str(MODEL)},
         policy={"kind": "thresholds", "certificate": str(tmp_path / "certificate.json")},
@@ -169,4 +172,5 @@ def test_baselines_of_a_certified_config_have_the_certified_cuts(tmp_path: Path)
     assert race.settings.policy.certificate is None
     assert cuts.direct_mini > 1.0  # never
     assert (cuts.direct_large, cuts.hedge_delay_s) == (0.2, 0.0)
-    assert [item.min_p for item in race.settings.validation.validators] == [None, 0.8]
+    _, verifier = race.settings.validation.validators
+    assert (verifier.min_p, verifier.leeway) == (0.8, LeewaySettings(exponent=0.5, typical_tokens=470.0))

@@ -23,12 +23,12 @@ OPTIONS = CalibrateOptions(policy="cascade")
 def answers(count: int = 3000, *, seed: int = 1, even_risk: bool = True) -> ScoredRows:
     """Draws answers of very different prices.
 
-    ``even_risk``: a long one is as likely right as a short one of the same chance; else it is far less likely so.
+    ``even_risk``: a long one is as likely right as a short one of the same chance; else its risk grows as its price.
     """
     draw = np.random.default_rng(seed)
     tokens = np.exp(draw.normal(6.0, 1.0, count))
     p = expit(draw.normal(2.5, 1.5, count))
-    right = draw.random(count) < (p if even_risk else p * (tokens < np.exp(6.0)))
+    right = draw.random(count) < 1.0 - (1.0 - p) * (1.0 if even_risk else np.clip(tokens / np.exp(6.0), 0.2, 5.0))
     rows = scored(
         p.tolist(),
         verifier_p=p.tolist(),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-CLEARLY = 3.0
-"""Standard errors that a bent cut must be better by: several are tried, and a straight one is easier to explain."""
+CLEARLY = 2.0
+"""Standard errors that a bent cut must be better by; with fewer it is chosen now and then where it costs a little."""
 MIN_ROWS = 300
 DRAWS = 200
 _CAP = 2.0  # times alpha: a saving at that loss is worth nothing
@@ -35,8 +35,8 @@ def choose_leeway(rows: ScoredRows, options: CalibrateOptions) -> Leeway:
     """Returns how far the cut is to bend; deterministic.
 
     The area of an exponent is the share of the large model's money that a falling cut saves, each part weighed by how
-    far the loss is below twice alpha. Where the largest area is clearly better than a straight cut's, the smallest
-    exponent within one standard error of it is chosen (Breiman et al., Classification and regression trees, 1984).
+    far the loss is below twice alpha. The exponent of the largest area is chosen where that is clearly larger than a
+    straight cut's.
 
     Args:
         rows: the tuning rows; with fewer than ``MIN_ROWS`` verified answers the cut stays straight.
@@ -57,10 +57,8 @@ def choose_leeway(rows: ScoredRows, options: CalibrateOptions) -> Leeway:
     drawn = np.array([[curve.area(times, cap) for curve in curves] for times in _draws(rows.groups, options.seed)])
     errors = (drawn - drawn[:, :1]).std(axis=0)
     best = int(np.argmax(areas))
-    if not areas[best] - areas[0] > CLEARLY * errors[best]:
-        return STRAIGHT
-    near = next(at for at, area in enumerate(areas) if area >= areas[best] - errors[best])
-    return Leeway(EXPONENTS[near], round(typical, 3)) if near else STRAIGHT
+    is_clear = areas[best] - areas[0] > CLEARLY * errors[best]
+    return Leeway(EXPONENTS[best], round(typical, 3)) if is_clear else STRAIGHT
 
 
 @dataclass(frozen=True, slots=True)
