@@ -38,7 +38,7 @@ def client_tls(
     if not tls and ca is None and cert is None and key is None:
         return None
     # Before gRPC is there: it would write a line of its own about a failed handshake.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from specroute.edge.client.channel import ClientTls, TlsFileError, credentials
 
     try:
