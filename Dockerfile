@@ -4,8 +4,8 @@
 #   docker run --read-only -v $PWD/config.yaml:/etc/specroute/config.yaml:ro -p 50051:50051 specroute
 #
 # The configuration must listen on 0.0.0.0:50051 and 0.0.0.0:9464; the trained model is found as router_models/default, and
-# where all of /etc/specroute is mounted, as /usr/share/specroute/router_models/default. With tls set, use the platform's
-# own TLS health probe instead of the one below.
+# where all of /etc/specroute is mounted, as /usr/share/specroute/router_models/default. With tls set, give the probe below
+# --ca FILE (and --cert FILE --key FILE where clients are asked for one), or use the platform's own.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
