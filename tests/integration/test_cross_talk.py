@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import random
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +32,10 @@ T = TypeVar("T")
 
 IN_FLIGHT = 20
 CANCEL_RATIO = 0.3
+RACES = int(os.environ.get("SPECROUTE_SOAK_RACES", "2000"))
+PART = 1_000
+MOST_GROWTH_BYTES = 20e6
+"""What the allocator may keep after a peak."""
 SPARE_FILES = 2 * IN_FLIGHT
 """Idle connections that the pool may have kept; each race leaks one if a leak there is."""
 
@@ -136,18 +142,40 @@ async def test_mixed_races_with_cancels_mix_up_nothing_and_leave_nothing_behind(
 
 
 @pytest.mark.soak
-async def test_2000_mixed_races_leave_the_process_as_it_was(upstream: MockUpstream) -> None:
+@pytest.mark.timeout(120 + RACES / 20)
+async def test_thousands_of_mixed_races_leave_the_process_as_it_was(upstream: MockUpstream) -> None:
     async with service_process(config(upstream.base_url)) as process:
         client = await ReflectionClient.connect(process.address)
-        await mixed_races(client, upstream, 200, seed=5)
-        files = open_files(process.process.pid)
+        await mixed_races(client, upstream, PART, seed=5)
+        pid = process.process.pid
+        before, counts = Standing.of(pid), Counter[str]()
+        for part in range(RACES // PART):
+            ended = await mixed_races(client, upstream, PART, seed=6 + part)
+            counts.update(dict(zip(("answered", "refused", "cancelled"), ended, strict=True)))
+        after = Standing.of(pid)
+        print(f"{counts.total():,} races: {dict(counts)}; {before} -> {after}")  # noqa: T201 - for `pytest -s`
 
-        answered, refused, cancelled = await mixed_races(client, upstream, 2_000, seed=6)
-
-        assert min(answered, refused, cancelled) > 100
-        assert open_files(process.process.pid) <= files + SPARE_FILES
+        assert min(counts.values()) > RACES // 20
+        assert after.files <= before.files + SPARE_FILES
+        assert after.threads <= before.threads
+        assert after.memory_bytes <= before.memory_bytes + MOST_GROWTH_BYTES
         await client.close()
         assert await process.stop() == 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a process holds: open files, threads, resident memory."""
+
+    files: int
+    threads: int
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, pid: int) -> Standing:
+        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+        return cls(open_files(pid), threads, pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 def open_files(pid: int) -> int:

@@ -134,7 +134,7 @@ def _check_verifier(settings: Settings, certificate: Certificate) -> None:
     if item.on_abstain != "reject":
         raise SettingRefused(key, "policy.certificate holds where an abstention sends up; write on_abstain: reject")
     for name in ("min_p", "leeway"):
-        if name in item.model_fields_set:
+        if getattr(item, name) is not None:
             raise SettingRefused((*key, name), "comes from policy.certificate; remove it here")
     predictor = settings.predictor
     if item.model is not None and (predictor is None or item.model != predictor.model):

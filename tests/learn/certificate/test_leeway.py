@@ -81,5 +81,9 @@ def test_answers_that_cannot_be_kept_tell_nothing() -> None:
     assert choose_leeway(rows, CalibrateOptions(policy="direct")) == STRAIGHT
 
 
+def test_for_the_signed_loss_the_cut_stays_straight() -> None:
+    assert choose_leeway(answers(), CalibrateOptions(policy="cascade", method="betting")) == STRAIGHT
+
+
 def test_the_same_seed_chooses_the_same() -> None:
     assert choose_leeway(answers(), OPTIONS) == choose_leeway(answers(), OPTIONS)

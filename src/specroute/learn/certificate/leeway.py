@@ -1,8 +1,9 @@
 """Chooses how far the verifier's cut bends with an answer's price: by what that saves on the tuning rows.
 
-A cut that bends spends the permitted loss where it buys most. Whether that pays depends on which loss is permitted, on
-how prices differ, and on how well the chances of long answers are known; so it is measured, and the cut stays straight
-unless a bent one is clearly better.
+A cut that bends spends the permitted failures where they buy most. Whether that pays depends on how prices differ, and
+on how well the chances of long answers are known; so it is measured, and the cut stays straight unless a bent one is
+clearly better. It always does for the signed loss: what an answer risks is then not 1 - p alone but 1 - p less what the
+mini rescues, which no leeway knows of.
 """
 
 from __future__ import annotations
@@ -35,25 +36,25 @@ def choose_leeway(rows: ScoredRows, options: CalibrateOptions) -> Leeway:
     """Returns how far the cut is to bend; deterministic.
 
     The area of an exponent is the share of the large model's money that a falling cut saves, each part weighed by how
-    far the loss is below twice alpha. The exponent of the largest area is chosen where that is clearly larger than a
-    straight cut's.
+    far the failures are below twice alpha. The exponent of the largest area is chosen where that is clearly larger than
+    a straight cut's.
 
     Args:
         rows: the tuning rows; with fewer than ``MIN_ROWS`` verified answers the cut stays straight.
-        options: the permitted loss, its kind, and the seed of the bootstrap over clusters.
+        options: how many failures are permitted, if it is they that count, and the seed of the bootstrap over clusters.
     """
     verified = rows.passes & ~np.isnan(rows.verifier_p) & (rows.tokens_at_stake > 0.0)
-    if options.policy == "direct" or verified.sum() < MIN_ROWS:
+    if options.method != "binomial" or options.policy == "direct" or verified.sum() < MIN_ROWS:
         return STRAIGHT
     typical = float(np.exp(np.log(rows.tokens_at_stake[verified]).mean()))
     size = np.clip(rows.tokens_at_stake / typical, 1.0 / MOST, MOST)
-    lost = losses(rows, rows.mini_ok, options.method)
+    failed = losses(rows, rows.mini_ok, options.method)
     curves = [
-        _Curve.of(np.where(verified, merits(rows.verifier_p, size**exponent), np.nan), lost, rows.large_cost_usd)
+        _Curve.of(np.where(verified, merits(rows.verifier_p, size**exponent), np.nan), failed, rows.large_cost_usd)
         for exponent in EXPONENTS
     ]
     cap = _CAP * options.alpha
-    areas = [curve.area(np.ones(lost.size), cap) for curve in curves]
+    areas = [curve.area(np.ones(failed.size), cap) for curve in curves]
     drawn = np.array([[curve.area(times, cap) for curve in curves] for times in _draws(rows.groups, options.seed)])
     errors = (drawn - drawn[:, :1]).std(axis=0)
     best = int(np.argmax(areas))
@@ -66,22 +67,22 @@ class _Curve:
     """Answers in the order in which a falling cut accepts them; those never accepted are left out."""
 
     order: NDArray[np.int64]
-    lost: Floats
+    failed: Floats
     large_usd: Floats
     all_large_usd: Floats
 
     @classmethod
-    def of(cls, merit: Floats, lost: Floats, large_usd: Floats) -> _Curve:
+    def of(cls, merit: Floats, failed: Floats, large_usd: Floats) -> _Curve:
         order = np.argsort(-np.where(np.isnan(merit), -1.0, merit), kind="stable")
         order = order[~np.isnan(merit[order])]
-        return cls(order, lost[order], large_usd[order], large_usd)
+        return cls(order, failed[order], large_usd[order], large_usd)
 
     def area(self, times: Floats, cap: float) -> float:
         """Returns the area where each row stands ``times``."""
         weight = times[self.order]
-        loss = np.cumsum(weight * self.lost) / times.sum()
+        failures = np.cumsum(weight * self.failed) / times.sum()
         saved = weight * self.large_usd / (times @ self.all_large_usd)
-        return float(saved @ np.maximum(0.0, 1.0 - loss / cap))
+        return float(saved @ np.maximum(0.0, 1.0 - failures / cap))
 
 
 def _draws(groups: NDArray[np.int64], seed: int) -> list[Floats]:
