@@ -36,6 +36,8 @@ RACES = int(os.environ.get("SPECROUTE_SOAK_RACES", "2000"))
 PART = 1_000
 MOST_GROWTH_BYTES = 20e6
 """What the allocator may keep after a peak."""
+MORE_THREADS = 4
+"""What gRPC's own pool may start while it is starved of CPU."""
 SPARE_FILES = 2 * IN_FLIGHT
 """Idle connections that the pool may have kept; each race leaks one if a leak there is."""
 
@@ -157,7 +159,7 @@ async def test_thousands_of_mixed_races_leave_the_process_as_it_was(upstream: Mo
 
         assert min(counts.values()) > RACES // 20
         assert after.files <= before.files + SPARE_FILES
-        assert after.threads <= before.threads
+        assert after.threads <= before.threads + MORE_THREADS
         assert after.memory_bytes <= before.memory_bytes + MOST_GROWTH_BYTES
         await client.close()
         assert await process.stop() == 0
