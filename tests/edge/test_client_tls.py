@@ -79,7 +79,7 @@ async def test_every_client_speaks_tls_with_and_without_a_certificate_and_keeps_
                 *_, end = session.stream(HI, timeout_s=WAIT_S)
             assert isinstance(end, Answered)
             assert end.text == LONG
-            assert probe.probe(address, tls=tls) == "SERVING"
+            assert probe.ask_health(address, tls=tls) == probe.Health("SERVING")
 
 
 async def test_without_a_ca_the_roots_of_the_system_are_trusted(pems: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,19 +58,19 @@ def test_one_service_can_be_asked_for(target: str, servicer: health.HealthServic
 
 
 def test_an_unknown_service_fails_with_its_status(target: str) -> None:
-    assert probe.probe(target, "no.such.Service") == "NOT_FOUND"
+    assert probe.ask_health(target, "no.such.Service").status == "NOT_FOUND"
 
 
 def test_nobody_at_the_address_fails_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    assert probe.probe(f"127.0.0.1:{port}") == "UNAVAILABLE"
+    assert probe.ask_health(f"127.0.0.1:{port}").status == "UNAVAILABLE"
 
 
 def test_a_server_that_never_answers_fails_after_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert probe.probe(f"127.0.0.1:{server.getsockname()[1]}", timeout_s=0.2) == "DEADLINE_EXCEEDED"
+        assert probe.ask_health(f"127.0.0.1:{server.getsockname()[1]}", timeout_s=0.2).status == "DEADLINE_EXCEEDED"
 
 
 @pytest.mark.parametrize("arguments", [[], ["127.0.0.1:1", "--timeout", "0"]])

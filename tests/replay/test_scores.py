@@ -83,13 +83,13 @@ def test_what_was_learnt_from_has_the_scores_of_models_that_did_not_see_it() -> 
     ("min_p", "kind"), [(0.59, VerdictKind.ACCEPT), (0.6, VerdictKind.ACCEPT), (0.61, VerdictKind.REJECT)]
 )
 def test_the_cut_decides_what_becomes_of_a_verdict(min_p: float, kind: VerdictKind) -> None:
-    verifier = VerifiedOnce(Counting(), nothing, Cut(min_p), verdicts={})
+    verifier = VerifiedOnce(Counting(), nothing, min_p, verdicts={})
 
     assert verifier.judge(asked("a"), said("x")).kind is kind
 
 
 def test_the_cut_bends_with_what_an_answer_costs() -> None:
-    verifier = VerifiedOnce(Counting(0.6), nothing, Cut(0.7, Leeway(0.5, 100.0)), verdicts={})
+    verifier = VerifiedOnce(Counting(0.6), nothing, 0.7, Leeway(0.5, 100.0), verdicts={})
 
     dear, cheap = (verifier.judge(asked("a"), said("x" * size)) for size in (400, 4))
 
@@ -101,7 +101,7 @@ def test_an_answer_is_verified_once_whatever_the_cut() -> None:
     inner = Counting()
     verdicts: dict[Hashable, Verdict] = {}
     for min_p in (0.2, 0.9, 0.2):
-        verifier = VerifiedOnce(inner, nothing, Cut(min_p), verdicts=verdicts)
+        verifier = VerifiedOnce(inner, nothing, min_p, verdicts=verdicts)
         assert verifier.judge(asked("a"), said("x")).p_accept == 0.6
         verifier.judge(asked("a"), said("another answer"))
 
@@ -110,7 +110,7 @@ def test_an_answer_is_verified_once_whatever_the_cut() -> None:
 
 def test_the_verifier_has_not_seen_what_it_learnt_from_either() -> None:
     inner = Counting(p=0.99)
-    verifier = VerifiedOnce(inner, learnt, Cut(0.8), verdicts={})
+    verifier = VerifiedOnce(inner, learnt, 0.8, verdicts={})
 
     verdict = verifier.judge(asked("learnt"), said("x"))
 
@@ -122,7 +122,7 @@ def test_where_training_has_no_score_the_verifier_abstains() -> None:
     def unscored(prompt: str) -> OutOfFoldScore | None:
         return LEARNT._replace(verifier_p=math.nan)
 
-    verdict = VerifiedOnce(Counting(), unscored, Cut(0.1), verdicts={}).judge(asked("a"), said("x"))
+    verdict = VerifiedOnce(Counting(), unscored, 0.1, verdicts={}).judge(asked("a"), said("x"))
 
     assert (verdict.kind, verdict.p_accept) == (VerdictKind.ABSTAIN, None)
 

@@ -18,9 +18,10 @@ from specroute.core.plan import Interval
 from specroute.learn.training.out_of_fold import OutOfFold
 from specroute.predictor.predictor import OnnxPredictor
 from specroute.predictor.verifier.evidence import evidence_of
-from specroute.predictor.verifier.leeway import Cut
+from specroute.predictor.verifier.leeway import STRAIGHT, Cut, Leeway
 from specroute.predictor.verifier.loading import load_verifier
-from specroute.predictor.verifier.validator import LIKELY, NAME, verdict_of
+from specroute.predictor.verifier.validator import LIKELY, verdict_of
+from specroute.validators.registry import VERIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -78,7 +79,7 @@ class Scores:
             self._verifiers[folder] = (load_verifier(folder, Cut()), {})
         judge, verdicts = self._verifiers[folder]
         min_p = judge.min_p if cut.min_p is None else cut.min_p
-        return VerifiedOnce(judge, self._lookup(folder), Cut(min_p, cut.leeway), verdicts=verdicts)
+        return VerifiedOnce(judge, self._lookup(folder), min_p, cut.leeway, verdicts=verdicts)
 
     def learnt_from(self, settings: Settings, rows: Sequence[Outcome]) -> int:
         """Returns how many of ``rows`` the configured model has learnt from."""
@@ -126,15 +127,17 @@ class ScoredOnce:
 class VerifiedOnce:
     """Implements ``core.ports.LearntValidator``: asks another one about each answer once, and judges by its own cut."""
 
-    name = NAME
+    name = VERIFIER
     is_contract = False
     is_learnt = True
 
-    def __init__(self, inner: Validator, lookup: Lookup, cut: Cut, *, verdicts: Verdicts) -> None:
-        """Takes ``cut``, with its ``min_p``; ``verdicts``: what was said before, by prompt and answer."""
+    def __init__(
+        self, inner: Validator, lookup: Lookup, min_p: float, leeway: Leeway = STRAIGHT, *, verdicts: Verdicts
+    ) -> None:
+        """Takes the cut, as ``Verifier`` does; ``verdicts``: what was said before, by prompt and answer."""
         self._inner = inner
         self._lookup = lookup
-        self._min_p, self._leeway = cut.min_p or 0.0, cut.leeway
+        self._min_p, self._leeway = min_p, leeway
         self._verdicts = verdicts
 
     def judge(self, request: RouteRequest, completion: Completion) -> Verdict:

@@ -37,11 +37,6 @@ class Health:
     why: str = ""
 
 
-def probe(target: str, service: str = "", *, tls: ClientTls | None = None, timeout_s: float = TIMEOUT_S) -> str:
-    """Returns the status alone of what ``ask_health`` finds."""
-    return ask_health(target, service, tls=tls, timeout_s=timeout_s).status
-
-
 def ask_health(target: str, service: str = "", *, tls: ClientTls | None = None, timeout_s: float = TIMEOUT_S) -> Health:
     """Returns the health that the server at ``target`` reports.
 

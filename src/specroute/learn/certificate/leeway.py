@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specroute.learn.certificate.evidence import losses
-from specroute.predictor.verifier.leeway import MOST, STRAIGHT, Leeway, merits
+from specroute.predictor.verifier.leeway import STRAIGHT, Leeway
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,11 +47,10 @@ def choose_leeway(rows: ScoredRows, options: CalibrateOptions) -> Leeway:
     if options.method != "binomial" or options.policy == "direct" or verified.sum() < MIN_ROWS:
         return STRAIGHT
     typical = float(np.exp(np.log(rows.tokens_at_stake[verified]).mean()))
-    size = np.clip(rows.tokens_at_stake / typical, 1.0 / MOST, MOST)
     failed = losses(rows, rows.mini_ok, options.method)
+    tried = [Leeway(exponent, round(typical, 3)) for exponent in EXPONENTS]
     curves = [
-        _Curve.of(np.where(verified, merits(rows.verifier_p, size**exponent), np.nan), failed, rows.large_cost_usd)
-        for exponent in EXPONENTS
+        _Curve.of(np.where(verified, rows.merit(leeway), np.nan), failed, rows.large_cost_usd) for leeway in tried
     ]
     cap = _CAP * options.alpha
     areas = [curve.area(np.ones(failed.size), cap) for curve in curves]
@@ -59,7 +58,7 @@ def choose_leeway(rows: ScoredRows, options: CalibrateOptions) -> Leeway:
     errors = (drawn - drawn[:, :1]).std(axis=0)
     best = int(np.argmax(areas))
     is_clear = areas[best] - areas[0] > CLEARLY * errors[best]
-    return Leeway(EXPONENTS[best], round(typical, 3)) if is_clear else STRAIGHT
+    return tried[best] if is_clear else STRAIGHT
 
 
 @dataclass(frozen=True, slots=True)

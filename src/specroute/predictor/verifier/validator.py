@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from specroute.core.outcome import Verdict, VerdictKind
 from specroute.predictor.verifier.evidence import evidence_of
 from specroute.predictor.verifier.leeway import STRAIGHT, merit
+from specroute.validators.registry import VERIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,14 +22,13 @@ _LOG = logging.getLogger(__name__)
 
 LIKELY, UNLIKELY, ERROR = "likely", "unlikely", "error"
 WORTH_THE_RISK, NOT_WORTH_THE_RISK = "worth_the_risk", "not_worth_the_risk"
-NAME = "verifier"
 
 
 def verdict_of(p: float, factor: float, min_p: float) -> Verdict:
     """Returns what the cut ``min_p`` makes of an answer's chance ``p``; the reason says where ``factor`` decided it."""
     if merit(p, factor) >= min_p:
-        return Verdict(NAME, VerdictKind.ACCEPT, LIKELY if p >= min_p else WORTH_THE_RISK, p_accept=p)
-    return Verdict(NAME, VerdictKind.REJECT, NOT_WORTH_THE_RISK if p >= min_p else UNLIKELY, p_accept=p)
+        return Verdict(VERIFIER, VerdictKind.ACCEPT, LIKELY if p >= min_p else WORTH_THE_RISK, p_accept=p)
+    return Verdict(VERIFIER, VerdictKind.REJECT, NOT_WORTH_THE_RISK if p >= min_p else UNLIKELY, p_accept=p)
 
 
 class Verifier:
@@ -42,7 +42,7 @@ class Verifier:
     of its own: ``error``, ``no_prior``, ``non_finite``.
     """
 
-    name = NAME
+    name = VERIFIER
     is_contract = False
     is_learnt = True
 
