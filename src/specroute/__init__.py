@@ -1,5 +1,5 @@
 """specroute: speculative parallel routing of LLM calls over gRPC.
 
 Reading order of one request: ``edge`` -> ``engine.router`` -> ``policy`` -> ``engine.executor`` ->
-``engine.attempt`` -> ``upstreams`` -> ``validators``. See ``docs/architecture.md``.
+``engine.leg.attempt`` -> ``upstreams`` -> ``validators``. See ``docs/architecture.md``.
 """

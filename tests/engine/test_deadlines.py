@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from specroute.core.outcome import NO_COST, AttemptEnd, Chunk
 from specroute.core.request import Constraints, OnBudget, RouteRequest
-from specroute.engine.attempt import IDLE_SLACK_RATIO
+from specroute.engine.leg.attempt import IDLE_SLACK_RATIO
 from specroute.engine.tiers import Timeouts
 from specroute.policy.planner import Always
 from tests.engine.invariants import assert_settled

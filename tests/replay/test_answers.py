@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specroute.engine.transcript import Transcript
+from specroute.engine.leg.transcript import Transcript
 from specroute.learn.dataset import Outcomes
 from specroute.replay.answers import AnswerBook, ReplayError, TimedAnswer, usable_rows
 from specroute.upstreams.openai_answer import StreamedAnswer

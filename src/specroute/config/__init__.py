@@ -3,9 +3,9 @@
 from specroute.config.durations import format_duration, parse_duration_s
 from specroute.config.errors import ConfigError, Problem
 from specroute.config.load import load_settings, parse_settings
-from specroute.config.schema.addresses import Address
 from specroute.config.schema.settings import Settings, policy_fingerprint
 from specroute.config.schema.tuned import stale
+from specroute.config.schema.values.addresses import Address
 
 __all__ = [
     "Address",

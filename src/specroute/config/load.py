@@ -10,8 +10,8 @@ from specroute.config.errors import ConfigError, Problem
 from specroute.config.explain import explain
 from specroute.config.parse import MAX_FILE_BYTES, decode, parse
 from specroute.config.schema.checks import cross_check
-from specroute.config.schema.files import LoadContext
 from specroute.config.schema.settings import Settings
+from specroute.config.schema.values.files import LoadContext
 
 
 def load_settings(path: str | os.PathLike[str], environ: Mapping[str, str] | None = os.environ) -> Settings:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from specroute.core.outcome import Attempt, AttemptEnd, Delivery
-from specroute.engine.attempt import NO_ANSWER, LegRunner
 from specroute.engine.judging import Judging
 from specroute.engine.ledger import Ledger
+from specroute.engine.leg.attempt import NO_ANSWER, LegRunner
+from specroute.engine.leg.watch import Stream, Watch
 from specroute.engine.referee import Bounds, CommitTo, Deliver, Fail, Failure, Launch, RaceRules, Referee, Wait
 from specroute.engine.streaming.commit import CommitRule
 from specroute.engine.streaming.outlet import Outlet
-from specroute.engine.watch import Stream, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from specroute.core.ports import EventSink, Telemetry
     from specroute.core.request import RouteRequest
     from specroute.core.stream import Delivered, DeliveryWish
-    from specroute.engine.attempt import LegEnd
+    from specroute.engine.leg.attempt import LegEnd
     from specroute.engine.tiers import ServedTier
     from specroute.guards.early_commit import EarlyCommits
     from specroute.validators.panel import Panel

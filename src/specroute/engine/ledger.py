@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specroute.core.outcome import NO_COST, Attempt, AttemptCost, AttemptEnd, CostBasis, MoneySummary, Usage
-from specroute.engine.transcript import Transcript
+from specroute.engine.leg.transcript import Transcript
 from specroute.policy.rules import estimate_cost_nano_usd, expected_output_tokens
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from specroute.core.request import OnBudget
-from specroute.engine.attempt import MIN_USEFUL_S
+from specroute.engine.leg.attempt import MIN_USEFUL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from specroute.core.deadline import Deadline
     from specroute.core.plan import Leg
     from specroute.core.stream import CommitReason
-    from specroute.engine.attempt import LegEnd
+    from specroute.engine.leg.attempt import LegEnd
     from specroute.engine.streaming.commit import CommitRule
 
 

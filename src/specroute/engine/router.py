@@ -19,9 +19,9 @@ from specroute.core.errors import (
 from specroute.core.outcome import AttemptEnd, Decision
 from specroute.core.plan import Profile
 from specroute.core.stream import Decided
-from specroute.engine.attempt import MIN_USEFUL_S
 from specroute.engine.executor import Outcome
 from specroute.engine.ledger import summarize_money
+from specroute.engine.leg.attempt import MIN_USEFUL_S
 from specroute.engine.referee import Failure
 from specroute.policy.rules import expected_output_tokens
 

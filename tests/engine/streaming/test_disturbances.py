@@ -10,7 +10,7 @@ from specroute.core.errors import UpstreamError
 from specroute.core.outcome import Chunk, FinishReason, ToolCallDelta
 from specroute.core.request import Generation, JsonObjectOutput, Tool
 from specroute.core.stream import DeliveryMode, DeliveryWish, Delta
-from specroute.engine.attempt import ListenerFailed
+from specroute.engine.leg.attempt import ListenerFailed
 from specroute.engine.tiers import Timeouts
 from specroute.guards.early_commit import EarlyCommits
 from tests.engine.invariants import assert_settled, assert_streamed

@@ -11,8 +11,8 @@ from specroute.core.outcome import Chunk, Completion, FinishReason
 from specroute.core.plan import Leg
 from specroute.core.request import JsonObjectOutput, ToolCall
 from specroute.core.stream import CommitReason, Committed, DeliveryMode, Delta, Superseded
+from specroute.engine.leg.transcript import Transcript
 from specroute.engine.streaming.outlet import MAX_DELTA_CHARACTERS, Outlet
-from specroute.engine.transcript import Transcript
 from tests.fakes import BUILT_IN_VALIDATORS, FakeReader, on_virtual_clock, request_of
 
 if TYPE_CHECKING:

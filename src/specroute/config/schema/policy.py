@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from specroute.config.errors import shown
-from specroute.config.schema.files import ModelPath, ReadableFile
-from specroute.config.schema.section import (
+from specroute.config.schema.tuned import TunedSettings, hedge_delay
+from specroute.config.schema.validation import RuleValidatorSettings, named_items
+from specroute.config.schema.values.files import ModelPath, ReadableFile
+from specroute.config.schema.values.section import (
     AnyOf,
     FrozenMap,
     Names,
@@ -16,8 +18,6 @@ from specroute.config.schema.section import (
     given_keys,
     refuse,
 )
-from specroute.config.schema.tuned import TunedSettings, hedge_delay
-from specroute.config.schema.validation import RuleValidatorSettings, named_items
 
 TaskType = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 ACTIONS = ("route", "start", "race", "allow")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from specroute.config.schema.addresses import Address, AddressValue
-from specroute.config.schema.files import ReadableFile
 from specroute.config.schema.policy import PolicySettings, PredictorSettings
-from specroute.config.schema.section import (
+from specroute.config.schema.tiers import TierSettings
+from specroute.config.schema.validation import ADDRESSES, ValidationSettings
+from specroute.config.schema.values.addresses import Address, AddressValue
+from specroute.config.schema.values.files import ReadableFile
+from specroute.config.schema.values.section import (
     Count,
     DurationS,
     FrozenMapping,
@@ -20,8 +22,6 @@ from specroute.config.schema.section import (
     Share,
     refuse,
 )
-from specroute.config.schema.tiers import TierSettings
-from specroute.config.schema.validation import ADDRESSES, ValidationSettings
 
 if TYPE_CHECKING:
     from pydantic.main import IncEx

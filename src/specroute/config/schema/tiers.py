@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from specroute.config.errors import shown
-from specroute.config.schema.addresses import BaseUrl
-from specroute.config.schema.files import EnvName, SecretPath, resolved_key
-from specroute.config.schema.section import Count, NotEmpty, PositiveDurationS, Section, Text, refuse
+from specroute.config.schema.values.addresses import BaseUrl
+from specroute.config.schema.values.files import EnvName, SecretPath, resolved_key
+from specroute.config.schema.values.section import Count, NotEmpty, PositiveDurationS, Section, Text, refuse
 
 NANO_USD = 1_000_000_000
 MAX_USD_PER_MTOK = 1_000_000

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from specroute.config.durations import format_duration, parse_duration_s
-from specroute.config.schema.section import Count, PositiveDurationS, Section, Share, Text, refuse
 from specroute.config.schema.validation import VERIFIER
+from specroute.config.schema.values.section import Count, PositiveDurationS, Section, Share, Text, refuse
 
 if TYPE_CHECKING:
     from specroute.config.schema.settings import Settings

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from specroute.config.errors import shown
-from specroute.config.schema.addresses import CalledUrl
-from specroute.config.schema.files import EnvName, SecretPath, VerifierPath, resolved_key
-from specroute.config.schema.section import (
+from specroute.config.schema.values.addresses import CalledUrl
+from specroute.config.schema.values.files import EnvName, SecretPath, VerifierPath, resolved_key
+from specroute.config.schema.values.section import (
     Count,
     LogProbability,
     PositiveDurationS,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from specroute.core.ports import EventSink
     from specroute.core.request import RouteRequest
     from specroute.core.stream import CommitReason, StreamEvent
-    from specroute.engine.transcript import Transcript
+    from specroute.engine.leg.transcript import Transcript
     from specroute.validators.judge import ConfiguredValidator
 
 MAX_DELTA_CHARACTERS = 262_144

@@ -11,9 +11,9 @@ import numpy as np
 
 from specroute.learn.certificate.evidence import least_rows
 from specroute.learn.certificate.options import CalibrationError
-from specroute.learn.certificate.path import fix_path
+from specroute.learn.certificate.path.fixing import fix_path
+from specroute.learn.certificate.path.sequence import Trace, prepare
 from specroute.learn.certificate.report import Finding, build_certificate
-from specroute.learn.certificate.sequence import Trace, prepare
 from specroute.learn.certificate.split import split_rows
 
 if TYPE_CHECKING:

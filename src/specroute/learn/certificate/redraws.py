@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specroute.learn.certificate.evidence import binomial_bounds, least_rows
-from specroute.learn.certificate.path import COARSE, fix_path
-from specroute.learn.certificate.sequence import LossTest, Trace, prepare
+from specroute.learn.certificate.path.fixing import COARSE, fix_path
+from specroute.learn.certificate.path.sequence import LossTest, Trace, prepare
 from specroute.learn.certificate.split import answered_rows
 
 if TYPE_CHECKING:

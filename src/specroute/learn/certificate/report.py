@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specroute.learn.certificate.evidence import betting_bounds, binomial_bounds, least_rows
-from specroute.learn.certificate.sequence import Trace, rescue_rates
+from specroute.learn.certificate.path.sequence import Trace, rescue_rates
 from specroute.learn.metrics import resamples
 from specroute.learn.play import ALWAYS_LARGE
 from specroute.predictor.certificate import (

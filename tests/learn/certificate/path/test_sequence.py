@@ -5,8 +5,8 @@ import pytest
 
 from specroute.learn.certificate.evidence import best_bet
 from specroute.learn.certificate.options import CalibrateOptions
-from specroute.learn.certificate.path import fix_path
-from specroute.learn.certificate.sequence import LossTest, Trace, prepare
+from specroute.learn.certificate.path.fixing import fix_path
+from specroute.learn.certificate.path.sequence import LossTest, Trace, prepare
 from specroute.predictor.certificate import Method
 from tests.learn.certificate.drawn import drawn
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo
 
 from specroute.config.errors import path_shown, shown
-from specroute.config.schema.section import refuse
+from specroute.config.schema.values.section import refuse
 
 MAX_SECRET_BYTES = 16_384
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specroute.learn.certificate.evidence import losses
-from specroute.learn.certificate.leeway import choose_leeway
+from specroute.learn.certificate.path.leeway import choose_leeway
 from specroute.learn.certificate.split import cluster_weights
 from specroute.learn.play import NEVER_DIRECT_LARGE, NEVER_DIRECT_MINI, Cuts, play
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from specroute.learn.certificate.leeway import EXPONENTS, MIN_ROWS, choose_leeway
 from specroute.learn.certificate.options import CalibrateOptions
-from specroute.learn.certificate.path import COARSE, fix_path
+from specroute.learn.certificate.path.fixing import COARSE, fix_path
+from specroute.learn.certificate.path.leeway import EXPONENTS, MIN_ROWS, choose_leeway
 from specroute.predictor.verifier.leeway import STRAIGHT
 from tests.learn.scored import LARGE_USD, scored
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from specroute.learn.certificate.evidence import losses
 from specroute.learn.certificate.options import CalibrateOptions
-from specroute.learn.certificate.path import COARSE, MAX_STEPS, fix_path
-from specroute.learn.certificate.sequence import Trace
+from specroute.learn.certificate.path.fixing import COARSE, MAX_STEPS, fix_path
+from specroute.learn.certificate.path.sequence import Trace
 from specroute.learn.play import play
 from specroute.predictor.certificate import Policy
 from tests.learn.certificate.drawn import drawn

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from specroute.core.outcome import Chunk
-    from specroute.engine.attempt import LegEnd
     from specroute.engine.judging import Judging
     from specroute.engine.ledger import Ledger, OpenAttempt
+    from specroute.engine.leg.attempt import LegEnd
     from specroute.engine.referee import Fail, Referee
     from specroute.engine.streaming.commit import CommitRule
     from specroute.engine.streaming.outlet import Outlet
@@ -63,7 +63,7 @@ class StepTaker(Protocol):
 
 
 class Watch:
-    """Implements ``engine.attempt.Listener``."""
+    """Implements ``engine.leg.attempt.Listener``."""
 
     def __init__(
         self,

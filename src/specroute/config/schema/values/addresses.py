@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, InstanceOf
 
 from specroute.config.errors import shown
-from specroute.config.schema.section import Text, refuse
+from specroute.config.schema.values.section import Text, refuse
 
 MAX_PORT = 65_535
 

@@ -1,0 +1,1 @@
+"""The path of policies that is tested: fixed on the tuning rows, then walked along."""
