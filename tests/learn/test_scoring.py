@@ -10,6 +10,7 @@ from specroute.learn.prices import ModelPrice, PairPrices
 from specroute.learn.scoring import ScoringError, score_rows
 from specroute.learn.training.writing.folder import Run
 from specroute.predictor.artifact import MANIFEST_FILE
+from specroute.predictor.verifier.leeway import tokens_at_stake
 from tests.learn.made_up import OTHER_PAIR, PAIR, rows, write_jsonl
 from tests.learn.training.conftest import folder, run, table
 
@@ -43,3 +44,14 @@ def test_other_rows_of_another_pair_are_scored_as_they_are(run: Run, folder: Pat
 
     assert not scored.out_of_fold.any()
     assert np.isfinite(scored.p).all()
+
+
+def test_what_is_at_stake_is_told_of_every_recorded_answer(run: Run, folder: Path, tmp_path: Path) -> None:
+    recorded = rows(40, seed=12, pair=OTHER_PAIR)
+    recorded[0]["mini_response"] = "x" * 400
+    others = read_outcomes(write_jsonl(tmp_path / "others.jsonl", recorded))
+
+    scored = score_rows(others, pair=OTHER_PAIR, model=folder / "model", prices=PRICES)
+
+    told = scored.tokens_at_stake[~np.isnan(scored.tokens_at_stake)]
+    assert told.tolist() == [tokens_at_stake(str(recorded[0]["prompt"]), "x" * 400)]

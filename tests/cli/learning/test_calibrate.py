@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -164,3 +165,35 @@ def test_a_share_out_of_range_is_a_usage_error(tmp_path: Path, option: str, valu
 
 def test_help_shows_an_example() -> None:
     assert "Example: specroute calibrate --outcomes" in " ".join(_RUNNER.invoke(_APP, ["--help"]).stdout.split())
+
+
+def test_a_cut_that_bends_with_the_price_is_told_and_written(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    recorded, scores = [], []
+    for at in range(3000):
+        chance, size = draw.beta(6.0, 1.0), int(400 * np.exp(draw.normal(0.0, 1.2)))
+        is_right = bool(draw.random() < chance)
+        recorded.append(
+            {
+                "prompt": f"prompt {at}",
+                "pair": PAIR,
+                "source": "s",
+                "group_id": f"g{at}",
+                "mini_correct": is_right,
+                "large_correct": is_right or bool(draw.random() < 0.6),
+                "mini_response": "m" * size,
+                "large_response": "l" * size,
+            }
+        )
+        scores.append(OutOfFoldScore(0.8, 0.5, 0.9, 0.5, 0.9, float(chance)))
+    prompts = [str(row["prompt"]) for row in recorded]
+    table = OutOfFold.of([PAIR] * len(prompts), prompts, scores)
+    model = str(write_folder(tmp_path / "model", constant(), extra={OUT_OF_FOLD_FILE: table.write()}))
+    file = str(write_jsonl(tmp_path / "outcomes.jsonl", recorded))
+
+    done = _RUNNER.invoke(_APP, ["--outcomes", file, *arguments(tmp_path, model, "--policy", "cascade")])
+
+    assert done.exit_code == 0, done.output
+    leeway = read_certificate(tmp_path / "certificate.json").thresholds.leeway
+    assert leeway.exponent > 0.0
+    assert f"(tokens at stake / {leeway.typical_tokens:,.0f})^{leeway.exponent:g}" in done.output
