@@ -97,6 +97,19 @@ def test_a_verifiers_cut_that_came_later_is_noticed(tmp_path: Path) -> None:
     (line,) = stale(settings_of(text, folder=tmp_path), "words-1")
 
     assert "min_p has become 0.5 (was none)" in line
+    assert "leeway" not in line
+
+
+def test_a_cut_that_bends_since_then_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    verifier = "{name: verifier, on_abstain: reject, leeway: {exponent: 0.5, typical_tokens: 470}}"
+    text = TEXT.replace("predictor: {prior: 0.7}", "predictor: {model: m}")
+
+    (line,) = stale(
+        settings_of(f"{text}validation: {{validators: [complete, {verifier}]}}\n", folder=tmp_path), "words-1"
+    )
+
+    assert "leeway.exponent has become 0.5 (was none)" in line
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.from_thread
 import pytest
-from typer.testing import CliRunner, Result
 
-from specroute.cli import app
+from tests.cli.calling.commands import in_a_thread, run
 from tests.integration.conftest import config, serving
 from tests.integration.mock_upstream import MockUpstream, Script, answers_status, calls_tool, says
 
@@ -26,21 +24,15 @@ pytestmark = pytest.mark.integration
 def server(**scripts: Script) -> Iterator[str]:
     """Runs a service in another thread, because the commands block theirs; gives its address."""
 
-    async def run(*, task_status: anyio.abc.TaskStatus[str]) -> None:
+    async def serve(*, task_status: anyio.abc.TaskStatus[str]) -> None:
         async with MockUpstream() as upstream:
             upstream.on("cli", **scripts)
             async with serving(config(upstream.base_url, hedge_delay="on_rejection")) as service:
                 task_status.started(service.app.addresses.serving)
                 await anyio.sleep_forever()
 
-    with anyio.from_thread.start_blocking_portal() as portal:
-        future, address = portal.start_task(run)
+    with in_a_thread(serve) as address:
         yield address
-        future.cancel()
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments)
 
 
 def test_route_prints_the_answer_and_explains_it() -> None:

@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.from_thread
 import pytest
 from structlog.testing import capture_logs
-from typer.testing import CliRunner, Result
 
 from specroute.app import running
-from specroute.cli import app
 from specroute.config.load import parse_settings
+from tests.cli.calling.commands import in_a_thread, run
 from tests.edge.certificates import make_certificates
 from tests.integration.conftest import as_yaml, config
 from tests.integration.mock_upstream import MockUpstream
@@ -44,7 +42,7 @@ def mutual(pems: Path) -> Iterator[str]:
 
 @contextmanager
 def service(pems: Path, tls: dict[str, str]) -> Iterator[str]:
-    async def run(*, task_status: anyio.abc.TaskStatus[str]) -> None:
+    async def serve(*, task_status: anyio.abc.TaskStatus[str]) -> None:
         async with MockUpstream() as upstream:
             document = config(upstream.base_url, tls=tls)
             with capture_logs():
@@ -52,14 +50,8 @@ def service(pems: Path, tls: dict[str, str]) -> Iterator[str]:
                     task_status.started(served.addresses.serving)
                     await anyio.sleep_forever()
 
-    with anyio.from_thread.start_blocking_portal() as portal:
-        future, address = portal.start_task(run)
+    with in_a_thread(serve) as address:
         yield address
-        future.cancel()
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments)
 
 
 def client(pems: Path, name: str = "client") -> tuple[str, ...]:

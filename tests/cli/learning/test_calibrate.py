@@ -196,4 +196,4 @@ def test_a_cut_that_bends_with_the_price_is_told_and_written(tmp_path: Path) -> 
     assert done.exit_code == 0, done.output
     leeway = read_certificate(tmp_path / "certificate.json").thresholds.leeway
     assert leeway.exponent > 0.0
-    assert f"(tokens at stake / {leeway.typical_tokens:,.0f})^{leeway.exponent:g}" in done.output
+    assert f"min_p bends: the risk that it allows an answer is multiplied by {leeway.in_words}" in done.output

@@ -216,8 +216,7 @@ def _lines(certificate: Certificate, out: Path, options: CalibrateOptions) -> It
     cuts, calibration = certificate.thresholds, certificate.calibration
     if not certificate.always_large:
         yield f"direct_mini {_cut(cuts.direct_mini)}, direct_large {_cut(cuts.direct_large)}, min_p {_cut(cuts.min_p)}"
-        if cuts.leeway.exponent:
-            bent = f"(tokens at stake / {cuts.leeway.typical_tokens:,.0f})^{cuts.leeway.exponent:g}"
+        if bent := cuts.leeway.in_words:
             yield f"min_p bends: the risk that it allows an answer is multiplied by {bent}"
         saved, loss = certificate.saved, certificate.loss
         yield (

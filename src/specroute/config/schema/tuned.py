@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from specroute.config.durations import format_duration, parse_duration_s
-from specroute.config.schema.validation import VERIFIER
+from specroute.config.schema.validation import VERIFIER, LeewaySettings
 from specroute.config.schema.values.section import Count, PositiveDurationS, Section, Share, Text, refuse
 
 if TYPE_CHECKING:
@@ -150,12 +150,18 @@ def _changes(settings: "Settings", tuned: TunedThresholds) -> list[str]:
             ("direct_mini", _cut(tuned.direct_mini), _cut(now.direct_mini)),
             ("direct_large", _cut(tuned.direct_large), _cut(now.direct_large)),
             ("min_p", _cut(tuned.min_p), _cut(items[0].min_p) if items else "none"),
+            ("leeway.exponent", "none", _bend(items[0].leeway) if items else "none"),
         ]
     return [f"{name} has become {new} (was {old})" for name, old, new in pairs if old != new]
 
 
 def _delay(seconds: float | None) -> str:
     return "on_rejection" if seconds is None else format_duration(seconds)
+
+
+def _bend(leeway: LeewaySettings | None) -> str:
+    """Returns how the verifier's cut bends; what is tuned never does."""
+    return "none" if leeway is None else f"{leeway.exponent:g}"
 
 
 def _cut(value: float | None) -> str:

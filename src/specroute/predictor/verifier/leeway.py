@@ -44,6 +44,11 @@ class Leeway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exponent: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
     typical_tokens: Annotated[float, msgspec.Meta(gt=0.0)] = 1.0
 
+    @property
+    def in_words(self) -> str:
+        """What the risk that a cut allows is multiplied by; "": the cut does not bend."""
+        return f"(tokens at stake / {self.typical_tokens:,.0f})^{self.exponent:g}" if self.exponent else ""
+
     def of(self, evidence: Evidence) -> float:
         """Returns the factor, within ``MOST ** -exponent`` and ``MOST ** exponent``; 1 without the answer's text."""
         if self.exponent == 0.0 or evidence.answer is None:

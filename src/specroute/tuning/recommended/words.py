@@ -41,8 +41,7 @@ def setting_in_words(setting: Setting | None) -> str:
 
 def _bent(leeway: Leeway) -> str:
     """Returns how the cut bends; "": it does not."""
-    bent = f" (its risk times (tokens / {leeway.typical_tokens:,.0f})^{leeway.exponent:g})"
-    return bent if leeway.exponent else ""
+    return f" (its risk times {leeway.in_words})" if leeway.in_words else ""
 
 
 def delay_in_words(seconds: float | None) -> str:
